@@ -46,12 +46,16 @@ class Settings(Value):
         return self.model_copy(update=changes) if changes else self
 
 
+def _no_parameters() -> JSONObject:
+    return {"type": "object", "properties": {}}
+
+
 class ToolSpec(Value):
     """What a model is told of a tool."""
 
     name: str = Field(min_length=1)
     description: str = ""
-    parameters: JSONObject = Field(default_factory=lambda: {"type": "object", "properties": {}})
+    parameters: JSONObject = Field(default_factory=_no_parameters)
     """JSON schema of the arguments, an object."""
     is_strict: bool | None = None
     """Ask the provider to hold to the schema, where it can; None leaves its default."""
