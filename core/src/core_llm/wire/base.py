@@ -163,10 +163,13 @@ class WireFormat(ABC):
         return None
 
     def list_models(self) -> Exchange[tuple[ModelInfo, ...]]:
-        """List the provider's models, as a sans-I/O generator."""
+        """List the provider's models, as a sans-I/O generator.
+
+        Raises:
+            UnsupportedError: The provider has no listing.
+        """
         raise UnsupportedError(
             f"{self.provider} has no model listing; see its documentation for model names",
             feature="model_listing",
             provider=self.provider,
         )
-        yield WireRequest("GET", "/models")  # makes this a generator, as every override is

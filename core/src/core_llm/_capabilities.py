@@ -1,0 +1,117 @@
+"""Capabilities: what a provider and model are declared to do, and the check of a request against it.
+
+One declaration serves the run time and the conformance suite. What is not declared is ``unknown``, and unknown means send.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from core_llm._errors import UnsupportedError
+from core_llm._messages import FilePart
+from core_llm._request import OutputSchema, Request, Settings
+from core_llm._value import Value
+
+Support = Literal["supported", "unsupported", "unknown"]
+OnUnsupported = Literal["raise", "drop", "send"]
+
+
+class Capabilities(Value):
+    """A declaration for the models that one pattern matches. Later declarations override earlier ones field by field."""
+
+    version: int = 1
+    streaming: Support = "unknown"
+    system_prompt: Support = "unknown"
+    tools: Support = "unknown"
+    tool_choice: Support = "unknown"
+    """Forcing or forbidding tools; ``auto`` needs only `tools`."""
+    structured_output: Support = "unknown"
+    json_output: Support = "unknown"
+    reasoning: Support = "unknown"
+    image_input: Support = "unknown"
+    audio_input: Support = "unknown"
+    document_input: Support = "unknown"
+    video_input: Support = "unknown"
+    model_listing: Support = "unknown"
+    settings: dict[str, Support] = Field(default_factory=dict)
+    """Name of a knob in Settings → support."""
+
+    def merged(self, other: Capabilities) -> Capabilities:
+        """Return this declaration with what `other` declares in its place."""
+        changes = {name: getattr(other, name) for name in other.model_fields_set if name != "settings"}
+        return self.model_copy(update={**changes, "settings": {**self.settings, **other.settings}})
+
+    def support(self, feature: str) -> Support:
+        """Return the support of a feature or, as ``settings.<name>``, of a knob."""
+        if feature.startswith("settings."):
+            return self.settings.get(feature.removeprefix("settings."), "unknown")
+        value: Support = getattr(self, feature)
+        return value
+
+
+_FILE_FEATURES = {"image": "image_input", "audio": "audio_input", "video": "video_input"}
+
+
+def needed_features(request: Request) -> list[str]:
+    """Return what a request needs, by the names that Capabilities has."""
+    needed = [f"settings.{name}" for name in sorted(request.settings.model_fields_set) if _is_set(request, name)]
+    if request.tools:
+        needed.append("tools")
+    if request.tool_choice not in (None, "auto"):
+        needed.append("tool_choice")
+    if request.output is not None:
+        needed.append("structured_output" if isinstance(request.output, OutputSchema) else "json_output")
+    for message in request.messages:
+        if message.role == "system":
+            needed.append("system_prompt")
+        needed += [
+            _FILE_FEATURES.get(part.major_type, "document_input")
+            for part in message.parts
+            if isinstance(part, FilePart) and message.role in ("user", "tool")
+        ]
+    return list(dict.fromkeys(needed))
+
+
+def check_capabilities(
+    request: Request, capabilities: Capabilities, *, provider: str, on_unsupported: OnUnsupported
+) -> Request:
+    """Return the request to send: as it is, or without what is declared unsupported.
+
+    Raises:
+        UnsupportedError: Something that the request needs is declared unsupported, and `on_unsupported` is ``raise``, or
+            is ``drop`` and the thing cannot be left out without changing what was asked.
+    """
+    if on_unsupported == "send":
+        return request
+    lacking = [feature for feature in needed_features(request) if capabilities.support(feature) == "unsupported"]
+    for feature in lacking:
+        if on_unsupported == "drop" and (dropped := _without(request, feature)) is not None:
+            request = dropped
+            continue
+        name = feature.removeprefix("settings.")
+        what = f"the setting {name!r}" if feature != name else f"{name.replace('_', ' ')}"
+        msg = (
+            f"{provider}:{request.model} does not support {what}; leave it out, choose another model, "
+            f"or pass on_unsupported='drop' or 'send'"
+        )
+        raise UnsupportedError(msg, feature=name, provider=provider, model=request.model)
+    return request
+
+
+def _is_set(request: Request, name: str) -> bool:
+    return getattr(request.settings, name) is not None
+
+
+def _without(request: Request, feature: str) -> Request | None:
+    """Return the request without the feature, or None where dropping it would change what was asked."""
+    if feature.startswith("settings."):
+        left = request.settings.model_dump(exclude_none=True, exclude={feature.removeprefix("settings.")})
+        return request.model_copy(update={"settings": Settings(**left)})
+    if feature == "tool_choice":
+        return request.model_copy(update={"tool_choice": None})
+    return None
+
+
+__all__ = ["Capabilities", "OnUnsupported", "Support", "check_capabilities", "needed_features"]

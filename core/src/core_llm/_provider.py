@@ -1,0 +1,199 @@
+"""Provider: who and where. Name, address, credentials and how they sign a request, capabilities.
+
+A provider speaks through a `WireFormat`; one that runs its model in this process is a `LocalProvider`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import ClassVar, Protocol
+
+from pydantic import SecretStr
+
+from core_llm._capabilities import Capabilities
+from core_llm._config_model import ProviderConfig
+from core_llm._errors import ConfigError
+from core_llm._events import StreamEvent
+from core_llm._json import JSONValue
+from core_llm._redaction import redact
+from core_llm._request import Request
+from core_llm._response import FinishReason, Usage
+from core_llm.wire.base import WireFormat
+
+CONTRACT_VERSION = 1
+"""Version of the contract between core and provider plugins. A plugin built for another one is quarantined."""
+
+
+@dataclass(slots=True, repr=False)
+class OutgoingRequest:
+    """One HTTP request as it goes out: whole address, headers in lower case, body as bytes."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    content: bytes
+
+    def __repr__(self) -> str:
+        """Show the request without header values, which hold keys."""
+        return redact(f"OutgoingRequest({self.method} {self.url}, headers={sorted(self.headers)})")
+
+
+class Auth(ABC):
+    """How credentials sign a request. Pure: it is applied on every attempt, with what was resolved for that attempt."""
+
+    @abstractmethod
+    def sign(self, request: OutgoingRequest, credentials: SecretStr, now: float) -> OutgoingRequest:
+        """Return the request with the credentials in it.
+
+        Args:
+            request: Yours to change and return.
+            credentials: The key or token.
+            now: Seconds since 1970, for signatures that carry a date.
+        """
+
+
+class BearerAuth(Auth):
+    """``Authorization: Bearer <key>``."""
+
+    def sign(self, request: OutgoingRequest, credentials: SecretStr, now: float) -> OutgoingRequest:  # noqa: ARG002
+        """Return the request with the key in its authorization header."""
+        request.headers["authorization"] = f"Bearer {credentials.get_secret_value()}"
+        return request
+
+
+class HeaderAuth(Auth):
+    """The key in a header of its own, such as ``x-api-key``."""
+
+    def __init__(self, header: str) -> None:
+        self.header = header.lower()
+
+    def sign(self, request: OutgoingRequest, credentials: SecretStr, now: float) -> OutgoingRequest:  # noqa: ARG002
+        """Return the request with the key in the header."""
+        request.headers[self.header] = credentials.get_secret_value()
+        return request
+
+
+class Provider:
+    """Somebody who serves models. Subclass it, set the attributes, register it with the hook; most need no method.
+
+    Attributes:
+        name: What stands before the colon in a model id; lower case.
+        base_url: Where it is; configuration may override it.
+        api_key_env: The environment variable that usually holds its key, or several, the first that is set winning.
+        needs_api_key: False where a server may be without one.
+        wire_format: How to speak to it.
+        auth: How a key signs a request.
+        headers: Sent with every request; never a key.
+        capabilities: Model pattern (``*``, ``o3*``) → declaration; all that match apply, in order.
+        options: Names of the settings under ``options`` that this provider takes from configuration → what they mean.
+    """
+
+    name: ClassVar[str]
+    contract_version: ClassVar[int] = CONTRACT_VERSION
+    base_url: str = ""
+    api_key_env: ClassVar[str | tuple[str, ...] | None] = None
+    needs_api_key: ClassVar[bool] = True
+    wire_format: ClassVar[type[WireFormat] | None] = None
+    auth: Auth = BearerAuth()
+    headers: ClassVar[Mapping[str, str]] = {}
+    capabilities: ClassVar[Mapping[str, Capabilities]] = {}
+    options: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, config: ProviderConfig | None = None, *, name: str | None = None) -> None:
+        """Make the provider from its configuration.
+
+        Args:
+            config: Its section of the configuration.
+            name: The name of the endpoint, where it is a named one of this provider's kind.
+
+        Raises:
+            ConfigError: An option is unknown, or the address is missing.
+        """
+        self.config = config or ProviderConfig()
+        self.endpoint = name or self.name
+        self.base_url = (self.config.base_url or self.base_url).rstrip("/")
+        unknown = sorted(set(self.config.options) - set(self.options))
+        if unknown:
+            known = ", ".join(sorted(self.options)) or "none"
+            msg = f"providers.{self.endpoint}.options has unknown {', '.join(unknown)}; this provider takes: {known}"
+            raise ConfigError(msg)
+        self._wires: dict[type[WireFormat], WireFormat] = {}
+
+    def wire_type(self, model: str) -> type[WireFormat]:  # noqa: ARG002  # for overriding
+        """Return the wire format that `model` speaks; override it where that depends on the model."""
+        if self.wire_format is None:
+            msg = f"the provider class {type(self).__name__} sets no wire_format"
+            raise ConfigError(msg)
+        return self.wire_format
+
+    def wire(self, model: str) -> WireFormat:
+        """Return the wire format for `model`, made once."""
+        kind = self.wire_type(model)
+        wire = self._wires.get(kind)
+        if wire is None:
+            wire = self._wires[kind] = kind(self.endpoint, self.config.options)
+        return wire
+
+    def url(self, path: str) -> str:
+        """Return the whole address for a wire's path.
+
+        Raises:
+            ConfigError: The provider has no address.
+        """
+        if path.startswith(("https://", "http://")):
+            return path
+        if not self.base_url:
+            msg = f"no address for {self.endpoint}: set providers.{self.endpoint}.base_url in the configuration"
+            raise ConfigError(msg)
+        return self.base_url + path
+
+    def capabilities_for(self, model: str) -> Capabilities:
+        """Return what is declared for `model`: every pattern that matches it, merged in order."""
+        found = Capabilities()
+        for pattern, declared in self.capabilities.items():
+            if fnmatchcase(model, pattern):
+                found = found.merged(declared)
+        return found
+
+
+class LocalChannel(Protocol):
+    """Where a local model's thread puts what it makes."""
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the call was stopped, so that the thread should return as soon as it can."""
+        ...
+
+    def emit(self, events: Sequence[StreamEvent]) -> bool:
+        """Hand on events; waits while the consumer is behind. Returns False once the call was stopped: then return."""
+        ...
+
+    def finish(
+        self,
+        finish_reason: FinishReason,
+        *,
+        raw_finish_reason: str | None = None,
+        usage: Usage | None = None,
+        id: str | None = None,  # noqa: A002  # the field's name
+        model: str | None = None,
+        metadata: Mapping[str, JSONValue] | None = None,
+    ) -> None:
+        """Say that the answer is complete: the terminal marker. A thread that returns without it was interrupted."""
+        ...
+
+
+class LocalProvider(Provider, ABC):
+    """A provider whose model runs in this process."""
+
+    needs_api_key = False
+
+    @abstractmethod
+    def run_local(self, request: Request, channel: LocalChannel) -> None:
+        """Answer `request`; called in a thread of its own, blocking as it likes.
+
+        Emit the events that a decoder would (`core_llm.wire.PartsBuilder` makes them), then call `channel.finish`. Raise
+        errors of this package; others become a MalformedResponseError.
+        """

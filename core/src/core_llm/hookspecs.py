@@ -1,0 +1,150 @@
+"""Every extension point, in four groups: config, streaming, tools, commands. Read top to bottom.
+
+A plugin is a module (or object) whose functions carry `@hookimpl` and the names below. Arguments are passed by name: take
+those you need. No hook is `async`; under the async client, one that may block runs in a worker thread. The tools group
+lands with its first caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import pluggy
+from pydantic import SecretStr
+
+from core_llm._errors import CoreLLMError
+from core_llm._events import Retrying, StreamEvent
+from core_llm._json import JSONValue
+from core_llm._provider import Provider
+from core_llm._request import Request
+from core_llm._response import Response
+
+if TYPE_CHECKING:
+    import click
+
+hookspec = pluggy.HookspecMarker("core_llm")
+hookimpl = pluggy.HookimplMarker("core_llm")
+
+RequestRewriter = Callable[[Request], Request]
+"""Takes a request and returns the one to send instead."""
+EventTransform = Callable[[StreamEvent], Iterable[StreamEvent]]
+"""Takes one event and returns those to hand on in its place: none, itself, or several."""
+
+
+class StreamObserver(Protocol):
+    """What `core_llm_observe_stream` returns: told what happens to one call, from start to finish.
+
+    Its methods must be quick; what one raises is logged and cannot harm the stream.
+    """
+
+    def on_start(self, request: Request) -> None:
+        """Take note of the request, after rewriting, before it is sent."""
+        ...
+
+    def on_event(self, event: StreamEvent) -> None:
+        """Take note of each event, before the consumer has it."""
+        ...
+
+    def on_retry(self, retrying: Retrying) -> None:
+        """Take note that an attempt failed and another follows."""
+        ...
+
+    def on_error(self, error: CoreLLMError, partial: Response) -> None:
+        """Take note that the call failed for good, or was stopped."""
+        ...
+
+    def on_finish(self, response: Response) -> None:
+        """Take note that the call succeeded."""
+        ...
+
+
+# ---- config ----------------------------------------------------------------------------------------------------------
+
+
+@hookspec
+def core_llm_register_providers() -> Sequence[type[Provider] | Provider]:  # type: ignore[empty-body]
+    """Offer providers. Called when a plugin of group ``core_llm.providers`` is asked for, and for plugins given to a client.
+
+    Returns:
+        Provider classes (made by the core from configuration), or finished instances.
+
+    Since 0.1.
+    """
+
+
+@hookspec
+def core_llm_find_provider(name: str) -> type[Provider] | Provider | None:
+    """Offer a provider for a name that no configuration and no entry point knows: a catalogue, a role, a route.
+
+    All plugins are asked; two answers are an error that names both.
+
+    Args:
+        name: What stands before the colon in the model id.
+
+    Since 0.1.
+    """
+
+
+@hookspec
+def core_llm_provide_config() -> Mapping[str, JSONValue]:  # type: ignore[empty-body]
+    """Supply a layer of configuration, above the file and below the environment. Called once a client.
+
+    Returns:
+        Settings in the shape of the configuration file.
+
+    Since 0.1.
+    """
+
+
+@hookspec
+def core_llm_find_api_key(provider: str) -> SecretStr | str | None:
+    """Find the key of a provider, after the configuration and before the environment. The first that is not None wins.
+
+    One that raises is reported in the log, and the next is asked.
+
+    Args:
+        provider: The provider's (or named endpoint's) name.
+
+    Since 0.1.
+    """
+
+
+# ---- streaming -------------------------------------------------------------------------------------------------------
+
+
+@hookspec
+def core_llm_rewrite_request(provider: str, model: str) -> RequestRewriter | None:
+    """Return a function that rewrites each request to this model, or None. Folded in the order of registration.
+
+    Since 0.1.
+    """
+
+
+@hookspec
+def core_llm_observe_stream(provider: str, model: str) -> StreamObserver | None:
+    """Return an object that observes this one call (stream or plain), or None. Called at its start.
+
+    Since 0.1.
+    """
+
+
+@hookspec
+def core_llm_transform_events(provider: str, model: str) -> EventTransform | None:
+    """Return a function that replaces events of this one call, or None. Folded in the order of registration.
+
+    Lifecycle events (StreamStart, Retrying, Finish) are not passed through it.
+
+    Since 0.1.
+    """
+
+
+# ---- commands --------------------------------------------------------------------------------------------------------
+
+
+@hookspec
+def core_llm_register_commands(cli: click.Group) -> None:
+    """Add verbs to the ``core-llm`` command. Called for plugins of group ``core_llm.commands`` when the command runs.
+
+    Since 0.1.
+    """
