@@ -38,7 +38,7 @@ _pattern: re.Pattern[str] | None = None
 
 def register_secret(value: str) -> None:
     """Add one secret to the set that `redact` masks, in each form a message may hold it (plain, URL-quoted, base64)."""
-    global _pattern
+    global _pattern  # noqa: PLW0603  # one set of secrets a process; guarded by _lock
     value = value.strip()
     if len(value) < MIN_SECRET_LENGTH or value in _known:
         return
@@ -53,7 +53,7 @@ def register_secret(value: str) -> None:
 
 def redact(text: str) -> str:
     """Return `text` with every known secret, and whatever looks like one, replaced by ``[redacted]``."""
-    global _pattern
+    global _pattern  # noqa: PLW0603  # the same
     if not text:
         return text
     with _lock:
