@@ -1,0 +1,10 @@
+"""What a recorded body holds, found by plain walking of its JSON: the yardstick that decoders are measured with.
+
+Nothing here imports `core_llm.wire`, so that a mistake in a decoder cannot excuse itself. The code is made to be
+checked by eye, not to be fast.
+"""
+
+from core_llm_conformance.walk.chat_completions import walk_chat_completions
+from core_llm_conformance.walk.expected import Expected, ExpectedCall, ExpectedError, ExpectedUsage
+
+__all__ = ["Expected", "ExpectedCall", "ExpectedError", "ExpectedUsage", "walk_chat_completions"]
