@@ -9,8 +9,8 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import nox
 from packaging.requirements import Requirement
@@ -18,20 +18,14 @@ from packaging.requirements import Requirement
 nox.needs_version = ">=2025.5.1"
 
 ROOT = Path(__file__).resolve().parent
-PACKAGES = [
-    ROOT / "core",
-    *sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml")),
-    ROOT / "tests/conformance",
-]
-METADATA: dict[Path, dict[str, Any]] = {
-    package: nox.project.load_toml(package / "pyproject.toml") for package in PACKAGES
-}
-DISTRIBUTIONS = {METADATA[package]["project"]["name"]: package for package in PACKAGES}
+PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
+PACKAGES = [ROOT / "core", *PLUGINS, ROOT / "tests/conformance"]
 TOOLS = nox.project.load_toml(ROOT / "pyproject.toml")
+METADATA = {package: nox.project.load_toml(package / "pyproject.toml") for package in PACKAGES}
+DISTRIBUTIONS = {METADATA[package]["project"]["name"]: package for package in PACKAGES}
 
 PYTHONS = ["3.11", "3.12", "3.13"]
 THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-CORPUS = Path(os.environ.get("CORE_LLM_CORPUS", ROOT / "../shared/corpus")).resolve()
 
 nox.options.sessions = ["lint", f"tests-{THIS_PYTHON}", "together", "build"]
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -39,45 +33,53 @@ nox.options.download_python = "never"
 nox.options.error_on_external_run = True
 nox.options.error_on_missing_interpreters = False  # also under CI: the Pythons that a machine has are the ones tested
 
-every_package = nox.parametrize("package", [nox.param(package, id=package.name) for package in PACKAGES])
+# What pyenv puts on PATH for a Python that is installed and not selected only says that it is not selected.
+PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+FOUND_BY_PYENV = [
+    str(found.parent) for python in PYTHONS for found in PYENV.glob(f"versions/{python}.*/bin/python{python}")
+]
+os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], *FOUND_BY_PYENV])
+
+Extras = Mapping[Path, set[str]]
 
 
-def needed_for_tests(package: Path) -> tuple[dict[Path, None], list[str]]:
-    """Return what the tests of one package need: this repository's packages it stands on, and requirements."""
-    local = {package: None}
-    requirements = list(nox.project.dependency_groups(METADATA[package], "test"))
-    for requirement in [*METADATA[package]["project"]["dependencies"], *requirements]:
-        needed = DISTRIBUTIONS.get(Requirement(requirement).name)
-        if needed and needed not in local:
-            local |= needed_for_run(needed)
-    return local, requirements
+def needed(packages: Iterable[Path], *, tests: bool) -> tuple[Extras, list[str]]:
+    """Return what `packages` stand on: those of this repository with the extras asked for, and other requirements."""
+    local: dict[Path, set[str]] = {package: set() for package in packages}
+    others: set[str] = set()
+    pending = [requirement for package in local for requirement in METADATA[package]["project"].get("dependencies", [])]
+    if tests:
+        groups = [nox.project.dependency_groups(METADATA[package], "test") for package in local]
+        pending.extend(requirement for group in groups for requirement in group)
+    while pending:
+        requirement = Requirement(pending.pop())
+        package = DISTRIBUTIONS.get(requirement.name)
+        if package is None:
+            others.add(str(requirement))
+            continue
+        if package not in local:
+            local[package] = set()
+            pending.extend(METADATA[package]["project"]["dependencies"])
+        local[package].update(requirement.extras)
+    return local, sorted(others)
 
 
-def needed_for_run(package: Path) -> dict[Path, None]:
-    """Return a package of this repository and those of its packages that it depends on."""
-    local = {package: None}
-    for requirement in METADATA[package]["project"]["dependencies"]:
-        if needed := DISTRIBUTIONS.get(Requirement(requirement).name):
-            local |= needed_for_run(needed)
-    return local
+def with_extras(path: Path, extras: set[str]) -> str:
+    """Return the argument of an installer for a folder or wheel with extras."""
+    return f"{path}[{','.join(sorted(extras))}]" if extras else str(path)
 
 
-def install_editable(session: nox.Session, *packages: Path, requirements: list[str]) -> None:
-    """Install packages of this repository from their sources, with whatever else is asked for."""
-    editable = [argument for package in packages for argument in ("-e", str(package))]
-    session.install(*editable, *requirements)
-
-
-def all_test_requirements() -> list[str]:
-    """Return the requirements of the tests of all packages."""
-    return sorted({requirement for package in PACKAGES for requirement in needed_for_tests(package)[1]})
+def install(session: nox.Session, *packages: Path, tests: bool, tools: str | None = None) -> None:
+    """Install packages from their sources with all that they, their tests and the named group of tools need."""
+    local, others = needed(packages, tests=tests)
+    editable = [argument for package, extras in local.items() for argument in ("-e", with_extras(package, extras))]
+    session.install(*editable, *others, *(nox.project.dependency_groups(TOOLS, tools) if tools else ()))
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, types and the direction of imports."""
-    tools = nox.project.dependency_groups(TOOLS, "lint")
-    install_editable(session, *PACKAGES, requirements=[*tools, *all_test_requirements()])
+    install(session, *PACKAGES, tests=True, tools="lint")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports", "--no-logo")
@@ -86,56 +88,65 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHONS)
-@every_package
+@nox.parametrize("package", [nox.param(package, id=package.name) for package in PACKAGES])
 def tests(session: nox.Session, package: Path) -> None:
     """Test one package beside nothing but its own dependencies."""
-    local, requirements = needed_for_tests(package)
-    install_editable(session, *local, requirements=requirements)
+    install(session, package, tests=True)
     session.run("pytest", str(package / "tests"), *session.posargs)
 
 
 @nox.session
 def together(session: nox.Session) -> None:
     """Test the repository as a whole, all packages installed at once."""
-    install_editable(session, *PACKAGES, requirements=all_test_requirements())
+    install(session, *PACKAGES, tests=True, tools="test")
     session.run("pytest", "tests", "--ignore=tests/conformance", *session.posargs)
 
 
 @nox.session
 def build(session: nox.Session) -> None:
     """Build every package, and test the wheels where the sources are not."""
+    if (corpus := ROOT.parent / "shared/corpus").is_dir():
+        session.env.setdefault("CORE_LLM_CORPUS", str(corpus))  # where it lies beside the sources
     session.install(*nox.project.dependency_groups(TOOLS, "build"))
     with tempfile.TemporaryDirectory(prefix="core-llm-build-") as folder:
-        away = Path(folder)
+        away = Path(folder).resolve()
         for package in PACKAGES:
             session.run(
                 "python", "-m", "build", "--installer=uv", f"--outdir={away / 'dist'}", str(package), silent=True
             )
-        archives = sorted((away / "dist").iterdir())
-        session.run("twine", "check", "--strict", *map(str, archives))
-        python = away / "env/bin/python" if os.name == "posix" else away / "env/Scripts/python.exe"
-        wheels = [str(archive) for archive in archives if archive.suffix == ".whl"]
-        session.run("uv", "venv", "--quiet", f"--python={session.virtualenv.location}", str(away / "env"))
-        session.run("uv", "pip", "install", "--quiet", f"--python={python}", *wheels, *all_test_requirements())
-        shutil.copy(ROOT / "pyproject.toml", away)
+        session.run("twine", "check", "--strict", *map(str, sorted((away / "dist").iterdir())))
+        python = install_wheels(session, away)
+        shutil.copy(ROOT / "pyproject.toml", away)  # pytest's settings, and with them its root
         for package in PACKAGES:
-            where = away / package.relative_to(ROOT) / "tests"
-            shutil.copytree(package / "tests", where, ignore=shutil.ignore_patterns("__pycache__"))
-        session.chdir(away)
-        for package in PACKAGES:
-            tests = str(package.relative_to(ROOT) / "tests")
-            session.run(str(python), "-m", "pytest", tests, external=True, env={"CORE_LLM_CORPUS": str(CORPUS)})
+            tests = away / package.relative_to(ROOT) / "tests"
+            shutil.copytree(package / "tests", tests, ignore=shutil.ignore_patterns("__pycache__"))
+        with session.chdir(away):
+            for package in PACKAGES:
+                session.run(python, "-m", "pytest", str(package.relative_to(ROOT) / "tests"), external=True)
+
+
+def install_wheels(session: nox.Session, away: Path) -> str:
+    """Install the wheels in `away`/dist, and what their tests need, into a fresh environment; return its Python."""
+    local, others = needed(PACKAGES, tests=True)
+    wheels: list[str] = []
+    for package, extras in local.items():
+        [wheel] = (away / "dist").glob(METADATA[package]["project"]["name"].replace("-", "_") + "-*.whl")
+        wheels.append(with_extras(wheel, extras))
+    session.run("uv", "venv", "--quiet", f"--python={session.virtualenv.location}", str(away / "env"))
+    python = str(away / ("env/Scripts/python.exe" if os.name == "nt" else "env/bin/python"))
+    session.run("uv", "pip", "install", "--quiet", f"--python={python}", *wheels, *others)
+    return python
 
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure the cost of the core beside the raw limit; arguments go to the benchmark."""
-    install_editable(session, *PACKAGES, requirements=list(nox.project.dependency_groups(TOOLS, "bench")))
+    install(session, *PACKAGES, tests=False, tools="bench")
     session.run("python", "benchmarks/run.py", *session.posargs)
 
 
 @nox.session(default=False)
 def chat(session: nox.Session) -> None:
     """Chat with the model that runs in this process, without a key; arguments go to the command."""
-    install_editable(session, *needed_for_run(ROOT / "plugins/local"), requirements=["core-llm[cli]"])
+    session.install("-e", f"{ROOT / 'core'}[cli]", "-e", str(ROOT / "plugins/local"))
     session.run("core-llm", "chat", "-m", "local:smollm2", *session.posargs)
