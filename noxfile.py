@@ -83,8 +83,13 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports", "--no-logo")
-    typed = [path for package in PACKAGES for path in (package / "src", package / "tests/typing") if path.exists()]
-    session.run("mypy", *map(str, typed), "noxfile.py")
+    session.run(
+        "mypy", *[str(package / "src") for package in PACKAGES], "noxfile.py", *map(str, ROOT.glob("tests/*.py"))
+    )
+    for package in PACKAGES:  # one by one, since test files of different packages have the same names
+        with session.chdir(package):
+            settings = [f"--config-file={ROOT / 'pyproject.toml'}", f"--cache-dir={ROOT / '.mypy_cache'}"]
+            session.run("mypy", *settings, "--explicit-package-bases", "tests")
 
 
 @nox.session(python=PYTHONS)
