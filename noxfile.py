@@ -119,7 +119,7 @@ def build(session: nox.Session) -> None:
             session.run(
                 "python", "-m", "build", "--installer=uv", f"--outdir={away / 'dist'}", str(package), silent=True
             )
-        session.run("twine", "check", "--strict", *map(str, sorted((away / "dist").iterdir())))
+        session.run("twine", "check", "--strict", *map(str, sorted((away / "dist").iterdir())), silent=True)
         python = install_wheels(session, away)
         shutil.copy(ROOT / "pyproject.toml", away)  # pytest's settings, and with them its root
         for package in PACKAGES:
