@@ -43,6 +43,10 @@ class Framer(Protocol):
     def close(self) -> list[Frame]:
         """Say that no more bytes come, and return what the framing counts as a frame at the end.
 
-        Server-sent events drop an event that no blank line ended; NDJSON takes a last line without its newline.
+        Server-sent events and NDJSON take a last event or line whose end never came only if it is whole as it is: a
+        JSON object or array, or ``[DONE]``. What was cut is dropped; the wire's terminal marker tells what that means.
+
+        Raises:
+            MalformedResponseError: The last chunk held whole frames and then broke the framing.
         """
         ...

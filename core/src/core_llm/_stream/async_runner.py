@@ -1,0 +1,144 @@
+"""The async runner: performs the engine's effects by awaiting, on asyncio and trio. Thin: it decides nothing."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+import anyio.from_thread
+import anyio.lowlevel
+import anyio.to_thread
+
+from core_llm._errors import CoreLLMError, RedactedCause
+from core_llm._provider import OutgoingRequest
+from core_llm._stream.control import Control
+from core_llm._stream.effects import (
+    INTERRUPTED,
+    Call,
+    Close,
+    Effect,
+    Failed,
+    Interrupted,
+    LocalCall,
+    Outcome,
+    PullLocal,
+    Read,
+    Returned,
+    Send,
+    Sleep,
+)
+from core_llm._stream.local_run import LocalRun
+from core_llm._stream.loops import run_soon
+from core_llm._stream.ports import AsyncAnswer, AsyncTransport
+
+CLOSE_SECONDS = 2.0
+"""How long giving a connection back may take under cancellation; its socket is shut down before."""
+
+T = TypeVar("T")
+
+
+class AsyncRunner:
+    """Performs the effects of one call."""
+
+    def __init__(self, transport: AsyncTransport, control: Control) -> None:
+        self._transport = transport
+        self._control = control
+        self._answer: AsyncAnswer | None = None
+        self._local: LocalRun | None = None
+
+    async def perform(self, effect: Effect) -> Outcome:
+        """Perform one effect and return its outcome."""
+        match effect:
+            case Read():
+                return await self._read()
+            case PullLocal():
+                assert self._local is not None  # noqa: S101  # the engine sends before it pulls
+                return await anyio.to_thread.run_sync(self._local.pull, abandon_on_cancel=True)
+            case Send(request=request, connect_limit=limit):
+                return self._open(request) if isinstance(request, LocalCall) else await self._send(request, limit)
+            case Close(is_reusable=is_reusable):
+                await self.close(is_reusable=is_reusable)
+                return None
+            case Sleep(seconds=seconds):
+                outcome = await self._scoped(anyio.sleep(seconds))
+                return INTERRUPTED if isinstance(outcome, Interrupted) else None
+            case Call(function=function):
+                return await self._call(function)
+
+    async def close(self, *, is_reusable: bool = False) -> None:
+        """Let go of the connection or the model's thread, whichever is held."""
+        answer, self._answer = self._answer, None
+        local, self._local = self._local, None
+        if answer is not None:
+            if not is_reusable:
+                answer.shut_down()
+            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+                await answer.close(is_reusable=is_reusable)
+            self._control.set_wake(None)
+        if local is not None:
+            local.cancel()
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(local.close)
+            self._control.set_wake(None)
+
+    async def _read(self) -> Outcome:
+        answer = self._answer
+        assert answer is not None  # noqa: S101  # the engine sends before it reads
+        if self._control.interruption is not None:
+            return INTERRUPTED
+        if answer.can_shut_down:
+            outcome = await answer.read()
+            if type(outcome) is bytes:
+                return outcome
+        else:
+            scoped = await self._scoped(answer.read())
+            if not isinstance(scoped, Failed | bytes | None):
+                return INTERRUPTED
+            outcome = scoped
+        return outcome if self._control.interruption is None or type(outcome) is bytes else INTERRUPTED
+
+    async def _send(self, request: OutgoingRequest, connect_limit: float) -> Outcome:
+        answer = await self._scoped(self._transport.send(request, connect_limit))
+        if isinstance(answer, Interrupted):
+            return INTERRUPTED
+        if isinstance(answer, Failed):
+            return answer if self._control.interruption is None else INTERRUPTED
+        self._answer = answer
+        if answer.can_shut_down and not self._control.set_wake(answer.shut_down):
+            answer.shut_down()
+        return answer.head
+
+    def _open(self, call: LocalCall) -> Outcome:
+        local = LocalRun(call)
+        if not self._control.set_wake(local.cancel):
+            return INTERRUPTED
+        self._local = local
+        local.start()
+        return None
+
+    async def _call(self, function: Callable[[], object]) -> Outcome:
+        try:
+            value = await anyio.to_thread.run_sync(function) if _may_block(function) else function()
+            if inspect.isawaitable(value):
+                value = await self._scoped(value)
+        except CoreLLMError as error:
+            return Failed("error", error=error)
+        except Exception as error:  # noqa: BLE001  # a caller's function; what it raises may hold anything
+            return Failed("error", RedactedCause.of(error))
+        return INTERRUPTED if isinstance(value, Interrupted) else Returned(value)
+
+    async def _scoped(self, awaitable: Awaitable[T]) -> T | Interrupted:
+        """Await under a scope that an interruption, from whatever thread, cancels."""
+        result: T | Interrupted = INTERRUPTED
+        with anyio.CancelScope() as scope:
+            if not self._control.set_wake(run_soon(scope.cancel)):
+                scope.cancel()
+            result = await awaitable
+        self._control.set_wake(None)
+        return result
+
+
+def _may_block(function: Callable[[], object]) -> bool:
+    return not inspect.iscoroutinefunction(function)

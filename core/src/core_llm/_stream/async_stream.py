@@ -1,0 +1,119 @@
+"""AsyncStream: one async call as its caller holds it. Enter it to send, iterate to read, leave it to be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Self
+
+from core_llm._errors import AbortedError
+from core_llm._events import StreamEvent, TextDelta
+from core_llm._response import Response
+from core_llm._stream.effects import Steps
+from core_llm._stream.handle import Handle
+from core_llm._stream.plan import CallPlan
+from core_llm._stream.ports import AsyncTransport
+from core_llm._stream.async_runner import AsyncRunner
+
+
+class AsyncStream(Handle):
+    """A streamed answer.
+
+    Nothing is sent before the block is entered, and nothing is read before an event is asked for. However the block is
+    left, the connection is free at once and `response` keeps what had arrived.
+    """
+
+    def __init__(self, plan: CallPlan, transport: AsyncTransport) -> None:
+        super().__init__(plan)
+        self._runner = AsyncRunner(transport, self._control)
+        self._is_busy = False
+
+    async def __aenter__(self) -> Self:
+        """Send the request and wait for the head of the answer.
+
+        Raises:
+            CoreLLMError: It could not be sent, or was answered with an error.
+        """
+        self._begin()
+        await self._fill()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Free the connection."""
+        await self.aclose()
+
+    def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        """Iterate over the events that are left; a second iteration goes on where the first stopped."""
+        return self
+
+    async def __anext__(self) -> StreamEvent:
+        """Return the next event.
+
+        Raises:
+            CoreLLMError: The call failed; its `partial` has what arrived. Asked again, it raises again.
+        """
+        while True:
+            for event in self._pending:
+                return event
+            if not await self._fill():
+                raise StopAsyncIteration
+
+    async def iter_text(self) -> AsyncIterator[str]:
+        """Iterate over the answer's text as it arrives."""
+        async for event in self:
+            if isinstance(event, TextDelta):
+                yield event.text
+
+    async def finish(self) -> Response:
+        """Read to the end and return the whole response."""
+        async for _ in self:
+            pass
+        return self.response
+
+    async def aclose(self) -> None:
+        """Free the connection and stop the call if it still runs; from any task. What arrived is kept."""
+        if self._is_busy:
+            self.abort("the stream was closed")
+            return
+        self._is_busy = True
+        try:
+            steps = self._unfinished_steps()
+            if steps is not None:
+                await self._advance(steps)
+            await self._runner.close()
+            self._closed()
+        finally:
+            self._is_busy = False
+
+    async def _fill(self) -> bool:
+        """Get the next batch; returns False at the end."""
+        if self._is_busy:
+            msg = "two tasks read from one stream; give each consumer its own"
+            raise AbortedError(msg)
+        self._is_busy = True
+        try:
+            steps = self._running()
+            return steps is not None and await self._advance(steps)
+        finally:
+            self._is_busy = False
+
+    async def _advance(self, steps: Steps) -> bool:
+        """Drive the steps to their next batch; returns False at their end."""
+        perform = self._runner.perform
+        outcome = None
+        try:
+            while True:
+                effect = steps.send(outcome)
+                if isinstance(effect, list):
+                    self._take(effect)
+                    return True
+                outcome = await perform(effect)
+        except StopIteration:
+            self._ended(None)
+            return False
+        except BaseException as error:
+            await self._runner.close()
+            self._ended(error)
+            raise

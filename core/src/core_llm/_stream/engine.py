@@ -1,0 +1,140 @@
+"""The engine: one call as a state machine without I/O. It yields effects and batches of events, and receives outcomes.
+
+    credentials → encode → Send → head → frames → events … → terminal marker → Finish
+                              ↘ error status   ↘ cut, malformed, error frame
+                                └──────── policy: another attempt, or raise with the partial response
+
+The same generator is driven by the sync and the async runner, so both give equal results for the same bytes. A batch of
+events is a list; everything else it yields is an `Effect`. An empty first batch says that the answer has begun. The stages
+are in `reading` (streams), `plain` (plain bodies) and `inprocess` (local models); what they share is `CallState`.
+"""
+
+from __future__ import annotations
+
+from core_llm._errors import CoreLLMError
+from core_llm._events import Retrying
+from core_llm._provider import LocalProvider
+from core_llm._stream import faults, outgoing
+from core_llm._stream.attempts import Attempt, FailedAttempt
+from core_llm._stream.effects import Call, Close, Failed, Head, Interrupted, Returned, Send, Sleep, Step, Steps
+from core_llm._stream.inprocess import inprocess
+from core_llm._stream.plain import plain, read_all
+from core_llm._stream.reading import streamed
+from core_llm._stream.state import CallState
+from core_llm.wire.errors import retry_after_seconds
+
+MAX_ERROR_BODY = 256 * 1024
+
+
+def run(call: CallState) -> Steps:
+    """Run the call, attempt by attempt.
+
+    Raises:
+        CoreLLMError: The call failed for good; its `partial` has what arrived.
+    """
+    plan = call.plan
+    attempt = Attempt(1)
+    history: list[FailedAttempt] = []
+    if call.pipeline is not None:
+        call.pipeline.start(plan.request)
+    while True:
+        is_stream = plan.request.is_stream and attempt.mode != "plain"
+        call.begin_attempt()
+        error = yield from _attempt(call, attempt, is_stream=is_stream)
+        if error is None:
+            return
+        call.annotate(error, attempt.number)
+        history.append(_failed_attempt(call, attempt, error, is_stream=is_stream))
+        following = None if call.control.interruption else plan.policy(history)
+        if following is None or plan.clock.monotonic() + following.delay >= call.ends:
+            raise call.failed(error)
+        attempt = following
+        if attempt.mode == "fresh":
+            yield from _wait(call, attempt, error)
+
+
+def _failed_attempt(call: CallState, attempt: Attempt, error: CoreLLMError, *, is_stream: bool) -> FailedAttempt:
+    provider = call.plan.provider
+    is_local = isinstance(provider, LocalProvider)
+    return FailedAttempt(
+        attempt,
+        error,
+        had_content=call.had_content,
+        was_stream=is_stream,
+        can_refresh=callable(call.plan.credentials),
+        can_go_plain=not is_local and provider.wire(call.plan.request.model).can_generate,
+    )
+
+
+def _wait(call: CallState, attempt: Attempt, error: CoreLLMError) -> Steps:
+    """Say that another attempt follows, and wait for its time.
+
+    Raises:
+        CoreLLMError: The call was stopped while it waited.
+    """
+    retrying = Retrying(attempt.number, attempt.delay, error, call.endpoint)
+    if call.pipeline is not None:
+        call.pipeline.retry(retrying)
+    yield [retrying]
+    call.control.arm("total", call.total, call.ends)
+    yield Sleep(attempt.delay)
+    if call.control.interruption is not None:
+        raise call.failed(call.interruption())
+
+
+def _attempt(call: CallState, attempt: Attempt, *, is_stream: bool) -> Step:
+    plan = call.plan
+    if isinstance(plan.provider, LocalProvider):
+        return (yield from inprocess(call, plan.provider))
+    if attempt.number == 1 or attempt.mode == "refresh":
+        error = yield from _resolve_credentials(call)
+        if error is not None:
+            return error
+    try:
+        request, framing = outgoing.build(plan, call.secret, is_stream=is_stream)
+    except CoreLLMError as raised:
+        return raised
+    call.arm("first_event", call.first)
+    head = yield Send(request, min(call.connect, call.total))
+    if isinstance(head, Failed | Interrupted):
+        return call.transport_error(head, "connect" if isinstance(head, Failed) and head.kind == "connect" else "headers")
+    assert isinstance(head, Head)  # noqa: S101  # the last of Send's outcomes
+    if not 200 <= head.status < 300:  # noqa: PLR2004  # HTTP
+        return (yield from _error_status(call, head))
+    if framing == "none":
+        return (yield from plain(call))
+    yield []
+    return (yield from streamed(call, framing))
+
+
+def _error_status(call: CallState, head: Head) -> Step:
+    """Read the body of an error, as far as it is worth it, and return the error."""
+    body = yield from read_all(MAX_ERROR_BODY)
+    yield Close(is_reusable=isinstance(body, bytes))
+    if call.control.interruption is not None:
+        return call.interruption()
+    content = body if isinstance(body, bytes) else b""
+    if head.status < 400:  # noqa: PLR2004  # a redirect, or a status that has no place in an answer
+        return faults.redirect_error(head.status, head.headers)
+    wire = call.plan.provider.wire(call.plan.request.model)
+    try:
+        error = wire.decode_error(head.status, head.headers, content)
+    except Exception as raised:  # noqa: BLE001  # a plugin's fault must not hide the provider's error
+        error = faults.undecodable_status_error(head.status, head.headers, content, raised)
+    if error.retry_after is None:
+        error.retry_after = retry_after_seconds(head.headers, call.plan.clock.now())
+    return error
+
+
+def _resolve_credentials(call: CallState) -> Step:
+    credentials = call.plan.credentials
+    if not callable(credentials):
+        call.secret = credentials
+        return None
+    call.arm("first_event", call.first)
+    outcome = yield Call(credentials)
+    if isinstance(outcome, Returned):
+        call.secret = outgoing.as_secret(outcome.value, call.endpoint)
+        return None
+    assert isinstance(outcome, Failed | Interrupted)  # noqa: S101  # the other outcomes of Call
+    return faults.credentials_error(outcome, call.endpoint) if isinstance(outcome, Failed) else call.interruption()

@@ -1,0 +1,92 @@
+"""Handle: what the sync and the async stream share: state, the growing response, the off switch. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from core_llm._errors import AbortedError, CoreLLMError, InvalidRequestError
+from core_llm._events import StreamEvent
+from core_llm._response import Response
+from core_llm._stream.control import Control
+from core_llm._stream.effects import Steps
+from core_llm._stream.engine import run
+from core_llm._stream.plan import CallPlan
+from core_llm._stream.state import CallState
+
+
+class Handle:
+    """One call, from its making to its end."""
+
+    def __init__(self, plan: CallPlan) -> None:
+        self._plan = plan
+        self._control = Control()
+        self._call = CallState(plan, self._control)
+        self._steps: Steps | None = None
+        self._state: Literal["new", "open", "done", "closed"] = "new"
+        self._error: BaseException | None = None
+        self._batch: Sequence[StreamEvent] = ()
+        self._pending: Iterator[StreamEvent] = iter(())
+
+    @property
+    def response(self) -> Response:
+        """The response as far as its events were taken; whole once the stream has finished."""
+        call = self._call
+        if call.response is None:
+            left = self._pending.__length_hint__()  # type: ignore[attr-defined]  # a list's iterator
+            call.accumulator.advance(len(self._batch) - left)
+        return call.partial()
+
+    def abort(self, reason: str | None = None) -> None:
+        """Stop the call, from any thread or task: its connection closes at once, and its consumer gets an AbortedError."""
+        self._control.abort(reason)
+
+    def _begin(self) -> None:
+        if self._state != "new":
+            msg = "a stream can be entered once; make another for another answer"
+            raise InvalidRequestError(msg)
+        self._call.restart_clock()
+        self._steps = run(self._call)
+        self._state = "open"
+
+    def _running(self) -> Steps | None:
+        """Return the call's steps, or None if it has finished.
+
+        Raises:
+            CoreLLMError: It was not begun, was closed before its end, or failed before.
+        """
+        if self._error is not None:
+            raise self._error
+        match self._state:
+            case "open":
+                return self._steps
+            case "done":
+                return None
+            case "new":
+                msg = "the stream is not open; use it as `with client.stream(...) as stream:`"
+                raise InvalidRequestError(msg)
+            case "closed":
+                msg = "the stream was closed before its end; .response has what arrived"
+                raise AbortedError(msg, partial=self.response)
+
+    def _take(self, batch: Sequence[StreamEvent]) -> None:
+        self._batch = batch
+        self._pending = iter(batch)
+
+    def _ended(self, error: BaseException | None) -> None:
+        """Note how the call ended; an error of ours is raised again whenever the stream is asked for more."""
+        self._state = "done" if error is None else "closed"
+        self._error = error if isinstance(error, CoreLLMError) else None
+        self._control.finish()
+
+    def _unfinished_steps(self) -> Steps | None:
+        """Return the steps that follow the last event (giving the connection back), if the call has come so far."""
+        return self._steps if self._state == "open" and self._call.response is not None else None
+
+    def _closed(self) -> None:
+        """Note that the call was given up, or is over."""
+        if self._state in ("new", "open"):
+            self._state = "done" if self._call.response is not None else "closed"
+        if self._steps is not None:
+            self._steps.close()
+        self._control.finish()

@@ -1,0 +1,116 @@
+"""A plain answer: read whole, decoded, and handed on as the events a stream would have made."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+from pydantic_core import from_json
+
+from core_llm._errors import CoreLLMError, MalformedResponseError, RedactedCause
+from core_llm._events import (
+    CitationAdded,
+    FileDelta,
+    PartEnd,
+    PartStart,
+    ReasoningDelta,
+    RefusalDelta,
+    StreamEvent,
+    TextDelta,
+    ToolCall,
+    UsageUpdate,
+)
+from core_llm._messages import FilePart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
+from core_llm._response import Response
+from core_llm._stream.effects import READ, Close, Effect, Failed, Interrupted, Outcome, Step
+from core_llm._stream.plan import CallPlan
+from core_llm._stream.state import CallState
+from core_llm.wire.errors import decode_status_error
+
+MAX_PLAIN_BODY = 256 * 1024 * 1024
+BODY_SHOWN = 500
+
+
+def plain(call: CallState, first_chunk: bytes = b"") -> Step:
+    """Read a plain answer and hand it on; `first_chunk` is what was read of it already."""
+    call.arm("first_event", call.first)
+    body = yield from read_all(MAX_PLAIN_BODY, first_chunk)
+    yield Close(is_reusable=isinstance(body, bytes))
+    if not isinstance(body, bytes):
+        return call.transport_error(body, "body")
+    try:
+        response = _decoded(call.plan, body)
+    except CoreLLMError as raised:
+        return raised
+    except Exception as raised:  # noqa: BLE001  # whatever a wire raises is the body's fault, by contract
+        return call.malformed(raised, body)
+    events: list[StreamEvent] = []
+    if call.plan.request.is_stream:
+        events = call.handed(events_of(response), response.id, response.model)
+        call.accumulator.begin(events)
+        yield events
+    yield from call.succeed(response, [], is_reusable=True)
+    return None
+
+
+def read_all(
+    bound: int, first_chunk: bytes = b""
+) -> Generator[Effect | list[StreamEvent], Outcome, bytes | Failed | Interrupted]:
+    """Read a body to its end."""
+    chunks = [first_chunk]
+    size = len(first_chunk)
+    while True:
+        chunk = yield READ
+        if chunk is None:
+            return b"".join(chunks)
+        if isinstance(chunk, Failed | Interrupted):
+            return chunk
+        assert isinstance(chunk, bytes)  # noqa: S101  # the last of Read's outcomes
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > bound:
+            return Failed("protocol", RedactedCause("BodyTooLarge", f"the body is longer than {bound} bytes"))
+
+
+def events_of(response: Response) -> list[StreamEvent]:
+    """Return the events between StreamStart and Finish that a stream of this response would have."""
+    events: list[StreamEvent] = []
+    for index, part in enumerate(response.parts):
+        events.append(PartStart(index, part.kind))
+        events += _deltas(index, part)
+        events.append(PartEnd(index, part))
+    if response.usage is not None:
+        events.append(UsageUpdate(response.usage))
+    return events
+
+
+def _deltas(index: int, part: Part) -> Sequence[StreamEvent]:
+    match part:
+        case TextPart(text=text, logprobs=logprobs, citations=citations):
+            deltas: list[StreamEvent] = [TextDelta(index, text, logprobs)] if text else []
+            return [*deltas, *(CitationAdded(index, citation) for citation in citations)]
+        case ReasoningPart(text=text):
+            return [ReasoningDelta(index, text)] if text else []
+        case RefusalPart(text=text):
+            return [RefusalDelta(index, text)] if text else []
+        case FilePart(media_type=media_type, data=bytes() as data):
+            return [FileDelta(index, media_type, data)]
+        case ToolCallPart(is_complete=True):
+            return [ToolCall(index, part)]
+        case _:
+            return []
+
+
+def _decoded(plan: CallPlan, body: bytes) -> Response:
+    shown = body[:BODY_SHOWN].decode("utf-8", "replace")
+    try:
+        parsed = from_json(body)
+    except ValueError:
+        what = decode_status_error(200, {}, body).message.removeprefix("HTTP 200: ")
+        msg = f"{plan.provider.endpoint} answered with status 200, but not with JSON: {what}"
+        raise MalformedResponseError(msg, frame=shown) from None
+    if not isinstance(parsed, dict):
+        msg = f"{plan.provider.endpoint} answered with a JSON {type(parsed).__name__} where an object is due"
+        raise MalformedResponseError(msg, frame=shown)
+    response = plan.provider.wire(plan.request.model).decode_response(parsed, plan.request)
+    update = {"provider": plan.provider.endpoint, "model": response.model or plan.request.model}
+    return response.model_copy(update=update)

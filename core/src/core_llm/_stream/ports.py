@@ -1,0 +1,70 @@
+"""What the runners need of a transport; `core_llm._transport` has it, and a test may have its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from core_llm._provider import OutgoingRequest
+from core_llm._stream.effects import Failed, Head
+
+Watch = Callable[[object], None]
+"""Told of the socket that a call is about to block on."""
+
+
+class SyncAnswer(Protocol):
+    """An answer whose head has come."""
+
+    head: Head
+
+    def read(self) -> bytes | None | Failed:
+        """Return the next bytes; None at the end."""
+        ...
+
+    def shut_down(self) -> None:
+        """Cut the connection, from any thread."""
+        ...
+
+    def close(self, *, is_reusable: bool) -> None:
+        """Give the connection back if the answer comes to its end; close it otherwise."""
+        ...
+
+
+class AsyncAnswer(Protocol):
+    """An answer whose head has come, under async."""
+
+    head: Head
+    can_shut_down: bool
+    """Whether `shut_down` wakes a blocked read; where not, reads run in a cancel scope."""
+
+    async def read(self) -> bytes | None | Failed:
+        """Return the next bytes; None at the end."""
+        ...
+
+    def shut_down(self) -> None:
+        """Cut the connection, from any thread."""
+        ...
+
+    async def close(self, *, is_reusable: bool) -> None:
+        """Give the connection back if the answer comes to its end; close it otherwise."""
+        ...
+
+
+class SyncTransport(Protocol):
+    """Sends requests."""
+
+    def send(self, request: OutgoingRequest, connect: float, watch: Watch) -> SyncAnswer | Failed:
+        """Send a request and wait for the head of its answer."""
+        ...
+
+    def cut(self, sockets: Sequence[object]) -> None:
+        """Shut the sockets down."""
+        ...
+
+
+class AsyncTransport(Protocol):
+    """Sends requests on one event loop."""
+
+    async def send(self, request: OutgoingRequest, connect: float) -> AsyncAnswer | Failed:
+        """Send a request and wait for the head of its answer."""
+        ...

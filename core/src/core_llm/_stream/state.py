@@ -1,0 +1,159 @@
+"""CallState: what the stages of one call share (plan, control, accumulator), its deadlines, and how its errors are made."""
+
+from __future__ import annotations
+
+import math
+
+from core_llm._errors import (
+    AbortedError,
+    CoreLLMError,
+    Limit,
+    MalformedResponseError,
+    Phase,
+    ProviderError,
+    RedactedCause,
+    StreamInterruptedError,
+)
+from core_llm._events import Finish, RawEvent, StreamEvent, StreamStart, UsageUpdate
+from core_llm._response import Response
+from core_llm._stream import faults
+from core_llm._stream.accumulate import Accumulator
+from core_llm._stream.control import Aborted, Control, LimitExceeded
+from core_llm._stream.effects import Close, Failed, Interrupted, Steps
+from core_llm._stream.observe import Pipeline
+from core_llm._stream.plan import CallPlan
+
+DRAIN_SECONDS = 0.25
+"""How long a finished answer's connection may take to come to its end before it is closed instead of kept."""
+MARKER_GRACE_SECONDS = 5.0
+"""How long to wait for what may follow the terminal marker (usage) from a server that then says nothing."""
+FRAME_SHOWN = 500
+_NOT_CONTENT = (UsageUpdate, RawEvent)
+
+
+class CallState:
+    """One call while it runs.
+
+    Attributes:
+        response: The whole response, once the call has succeeded.
+        had_content: Whether the consumer was given content; from then on nothing may be retried in silence.
+        secret: The credentials as resolved for the current attempt.
+    """
+
+    def __init__(self, plan: CallPlan, control: Control) -> None:
+        self.plan = plan
+        self.control = control
+        self.accumulator = Accumulator(plan.provider.endpoint)
+        self.pipeline = Pipeline.of(plan)
+        self.response: Response | None = None
+        self.had_content = False
+        self.secret: object = None
+        self._has_started = False
+        limits = plan.limits
+        self.connect = limits.connect or math.inf
+        self.first = limits.first_event or math.inf
+        self.between = limits.between_events or math.inf
+        self.total = limits.total or math.inf
+        self.ends = math.inf
+
+    def restart_clock(self) -> None:
+        """Let the total limit count from now: the call begins."""
+        self.ends = self.plan.clock.monotonic() + self.total
+
+    @property
+    def endpoint(self) -> str:
+        """The provider's name, as errors and events give it."""
+        return self.plan.provider.endpoint
+
+    def begin_attempt(self) -> None:
+        """Forget the attempt before."""
+        self._has_started = False
+
+    def partial(self) -> Response:
+        """Return what the consumer has taken so far; the whole response at the end."""
+        return self.response or self.accumulator.snapshot()
+
+    def arm(self, limit: Limit, seconds: float, waited: float = 0.0) -> float:
+        """Set the deadline of what is waited for next, or of the whole call where that is nearer; return the time."""
+        now = self.plan.clock.monotonic()
+        deadline = now + seconds - waited
+        if deadline < self.ends:
+            self.control.arm(limit, seconds, deadline)
+        else:
+            self.control.arm("total", self.total, self.ends)
+        return now
+
+    def handed(self, events: list[StreamEvent], id_: str | None, model: str | None) -> list[StreamEvent]:
+        """Return the events as the consumer gets them: begun with a StreamStart, observed, transformed."""
+        if not self.had_content:
+            if not self._has_started:
+                self._has_started = True
+                events.insert(0, StreamStart(id_, model or self.plan.request.model, self.endpoint))
+            self.had_content = any(
+                not isinstance(event, _NOT_CONTENT) for event in events if not isinstance(event, StreamStart)
+            )
+        return events if self.pipeline is None else self.pipeline.events(events)
+
+    def succeed(self, response: Response, events: list[StreamEvent], *, is_reusable: bool) -> Steps:
+        """Hand on the last events and the Finish, then give the connection back."""
+        self.response = response
+        self.control.disarm()
+        finish = Finish(response.finish_reason or "other", response.usage, response)
+        if self.pipeline is not None:
+            self.pipeline.finish(finish)
+        yield [*events, finish]
+        self.control.arm("drain", DRAIN_SECONDS, self.plan.clock.monotonic() + DRAIN_SECONDS)
+        yield Close(is_reusable)
+
+    def transport_error(self, outcome: Failed | Interrupted, phase: Phase) -> CoreLLMError:
+        """Return the error for an effect that failed or was interrupted."""
+        if isinstance(outcome, Interrupted) or self.control.interruption is not None:
+            return self.interruption()
+        return faults.transport_error(self.plan, outcome, phase, had_content=self.had_content)
+
+    def interruption(self) -> CoreLLMError:
+        """Return the error that says why the call was stopped."""
+        match self.control.interruption:
+            case LimitExceeded(limit=limit, seconds=seconds) if limit != "drain":
+                return faults.timeout_error(self.endpoint, limit, seconds)
+            case Aborted(reason=reason):
+                return AbortedError(f"the call was stopped{f': {reason}' if reason else ''}", reason=reason)
+            case _:
+                return AbortedError("the call was stopped")
+
+    def cut_error(self) -> CoreLLMError:
+        """Return the error for a stream that ended before its terminal marker."""
+        came = "after part of the answer" if self.had_content else "without any content"
+        msg = (
+            f"{self.endpoint} ended the stream before its terminal marker, {came}; "
+            "the answer is not whole: send the request again, or use .partial"
+        )
+        return StreamInterruptedError(msg, phase="body")
+
+    def malformed(self, raised: Exception, frame: bytes) -> CoreLLMError:
+        """Return the error for a frame or body that the wire's decoder could not take."""
+        error = MalformedResponseError(
+            f"{self.endpoint} sent something its wire format does not allow ({type(raised).__name__}: {raised}); "
+            "see .frame, and report it to the plugin's author",
+            frame=frame[:FRAME_SHOWN].decode("utf-8", "replace"),
+        )
+        error.__cause__ = RedactedCause.of(raised)
+        return error
+
+    def annotate(self, error: CoreLLMError, attempts: int) -> None:
+        """Say in the error whose it is."""
+        if isinstance(error, ProviderError):
+            error.provider = error.provider or self.endpoint
+            error.model = error.model or self.plan.request.model
+            error.attempts = attempts
+
+    def failed(self, error: CoreLLMError) -> CoreLLMError:
+        """Give the error the partial response, tell the observers, and return it to be raised."""
+        partial = self.partial()
+        if isinstance(error, ProviderError | AbortedError) and partial.parts:
+            error.partial = partial
+        if self.pipeline is not None:
+            self.pipeline.error(error, partial)
+        return error
+
+

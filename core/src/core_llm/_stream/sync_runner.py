@@ -1,0 +1,121 @@
+"""The sync runner: performs the engine's effects by blocking. Thin: it decides nothing."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable
+
+from core_llm._errors import CoreLLMError, RedactedCause
+from core_llm._provider import OutgoingRequest
+from core_llm._stream.control import Control
+from core_llm._stream.effects import (
+    INTERRUPTED,
+    Call,
+    Close,
+    Effect,
+    Failed,
+    Interrupted,
+    LocalCall,
+    Outcome,
+    PullLocal,
+    Read,
+    Returned,
+    Send,
+    Sleep,
+)
+from core_llm._stream.local_run import LocalRun
+from core_llm._stream.ports import SyncAnswer, SyncTransport
+
+
+class SyncRunner:
+    """Performs the effects of one call."""
+
+    def __init__(self, transport: SyncTransport, control: Control) -> None:
+        self._transport = transport
+        self._control = control
+        self._answer: SyncAnswer | None = None
+        self._local: LocalRun | None = None
+
+    def perform(self, effect: Effect) -> Outcome:
+        """Perform one effect and return its outcome."""
+        match effect:
+            case Read():
+                assert self._answer is not None  # noqa: S101  # the engine sends before it reads
+                if self._control.interruption is not None:
+                    return INTERRUPTED
+                outcome = self._answer.read()
+                return outcome if isinstance(outcome, bytes) else self._unless_interrupted(outcome)
+            case PullLocal():
+                assert self._local is not None  # noqa: S101  # as above
+                return self._local.pull()
+            case Send(request=request, connect_limit=limit):
+                return self._open(request) if isinstance(request, LocalCall) else self._send(request, limit)
+            case Close(is_reusable=is_reusable):
+                self.close(is_reusable=is_reusable)
+                return None
+            case Sleep(seconds=seconds):
+                return self._sleep(seconds)
+            case Call(function=function):
+                return self._call(function)
+
+    def close(self, *, is_reusable: bool = False) -> None:
+        """Let go of the connection or the model's thread, whichever is held."""
+        answer, self._answer = self._answer, None
+        local, self._local = self._local, None
+        if answer is not None:
+            answer.close(is_reusable=is_reusable)
+            self._control.set_wake(None)
+        if local is not None:
+            local.close()
+            self._control.set_wake(None)
+
+    def _send(self, request: OutgoingRequest, connect_limit: float) -> Outcome:
+        sockets: list[object] = []
+        if not self._control.set_wake(lambda: self._transport.cut(sockets)):
+            return INTERRUPTED
+
+        def watch(sock: object) -> None:
+            sockets[:] = [sock]
+            if self._control.interruption is not None:
+                self._transport.cut(sockets)
+
+        answer = self._transport.send(request, connect_limit, watch)
+        if isinstance(answer, Failed):
+            self._control.set_wake(None)
+            return self._unless_interrupted(answer)
+        if not self._control.set_wake(answer.shut_down):
+            answer.shut_down()
+        self._answer = answer
+        return answer.head
+
+    def _open(self, call: LocalCall) -> Outcome:
+        local = LocalRun(call)
+        if not self._control.set_wake(local.cancel):
+            return INTERRUPTED
+        self._local = local
+        local.start()
+        return None
+
+    def _sleep(self, seconds: float) -> Outcome:
+        woken = threading.Event()
+        if self._control.set_wake(woken.set):
+            woken.wait(seconds)
+        self._control.set_wake(None)
+        return self._unless_interrupted(None)
+
+    def _call(self, function: Callable[[], object]) -> Outcome:
+        try:
+            value = function()
+        except CoreLLMError as error:
+            return Failed("error", error=error)
+        except Exception as error:  # noqa: BLE001  # a caller's function; what it raises may hold anything
+            return Failed("error", RedactedCause.of(error))
+        if inspect.isawaitable(value):
+            if inspect.iscoroutine(value):
+                value.close()
+            return Failed("error", RedactedCause("TypeError", "an async callable needs AsyncClient, or make it sync"))
+        return Returned(value)
+
+    def _unless_interrupted(self, outcome: Failed | None) -> Failed | Interrupted | None:
+        return outcome if self._control.interruption is None else INTERRUPTED
