@@ -100,9 +100,9 @@ class BufferingFramer(ABC):
         """Return the frames that the end of the stream makes of `rest`, the bytes that were still held."""
 
     def _after_bom(self, chunk: bytes) -> bytes:
-        """Return what follows a leading BOM; empty while what came may still become one."""
+        """Return what follows a leading BOM; empty while nothing more came than one, or its start."""
         chunk = self._joined(chunk)
-        if len(chunk) < len(BOM) and BOM.startswith(chunk):
+        if BOM.startswith(chunk):
             self._held.append(chunk)
             return b""
         self._is_at_start = False
