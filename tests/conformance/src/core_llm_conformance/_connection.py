@@ -135,6 +135,7 @@ class ConnectionProtocol(asyncio.Protocol):
 
     def __init__(self, owner: ConnectionOwner) -> None:
         self._owner = owner
+        self.lost = asyncio.Event()
         self._received = bytearray()
         self._news = asyncio.Event()
         self._can_write = asyncio.Event()
@@ -166,6 +167,7 @@ class ConnectionProtocol(asyncio.Protocol):
         self._note_client_left()
         self.connection.attach(None)
         self.connection.closed.happen()
+        self.lost.set()
         if self._task is not None:
             self._task.cancel()
 

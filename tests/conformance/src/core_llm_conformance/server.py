@@ -23,6 +23,9 @@ from core_llm_conformance.script import HANG_GUARD, Answer, ScriptError
 
 __all__ = ["AnswerSource", "Connection", "FaultServer", "RecordedRequest"]
 
+HANDSHAKE_GUARD = 1.0
+"""Seconds that a TLS handshake may still take when the server is left."""
+
 AnswerSource = Answer | Callable[[RecordedRequest], Answer]
 """An answer, or what makes one of the request that is to be answered."""
 
@@ -144,17 +147,17 @@ class FaultServer:
     async def _main(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         listener = socket.create_server(("127.0.0.1", 0))
+        listener.settimeout(0)
         if self._send_buffer is not None:  # accepted sockets inherit it
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._send_buffer)
-        owner = _Owner(self._answer, self.errors.append, self.connections)
-        server = await self._loop.create_server(lambda: ConnectionProtocol(owner), sock=listener, ssl=self._tls)
+        owner = _Owner(self._answer, self.errors.append, self.connections, self._tls)
+        self._loop.add_reader(listener, owner.take, listener)
         self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{listener.getsockname()[1]}"
         self._started.set()
         await self._stop.wait()
-        server.close()
-        while not all(connection.closed for connection in self.connections):
-            owner.abort_all()  # again and again: one may have been in the middle of coming up
-            await asyncio.sleep(0)
+        self._loop.remove_reader(listener)
+        listener.close()
+        await owner.abort_all()
 
     def _answer(self, request: RecordedRequest) -> Answer:
         with self._changed:
@@ -169,18 +172,32 @@ class FaultServer:
 
 
 class _Owner:
-    """The side of the server that its connections see."""
+    """The side of the server that its connections see.
+
+    It accepts by itself: asyncio's own server loses a connection that comes up while it is being closed.
+    """
 
     def __init__(
         self,
         choose: Callable[[RecordedRequest], Answer],
         report: Callable[[BaseException], None],
         connections: list[Connection],
+        tls: ssl.SSLContext | None,
     ) -> None:
         self.choose = choose
         self.report = report
         self._connections = connections
+        self._tls = tls
         self._protocols: list[ConnectionProtocol] = []
+        self._coming_up: set[asyncio.Task[object]] = set()
+
+    def take(self, listener: socket.socket) -> None:
+        accepted, _address = listener.accept()
+        accepted.settimeout(0)
+        loop = asyncio.get_running_loop()
+        coming_up = loop.connect_accepted_socket(lambda: ConnectionProtocol(self), accepted, ssl=self._tls)
+        task: asyncio.Task[object] = loop.create_task(coming_up)
+        self._coming_up.add(task)
 
     def accept(self, protocol: ConnectionProtocol) -> Connection:
         connection = Connection(len(self._connections) + 1)
@@ -188,6 +205,13 @@ class _Owner:
         self._protocols.append(protocol)
         return connection
 
-    def abort_all(self) -> None:
+    async def abort_all(self) -> None:
+        if self._coming_up:
+            _done, hanging = await asyncio.wait(self._coming_up, timeout=HANDSHAKE_GUARD)
+            for task in hanging:
+                task.cancel()
+            # A handshake that the client broke off is the client's affair.
+            await asyncio.gather(*self._coming_up, return_exceptions=True)
         for protocol in self._protocols:
             protocol.abort()
+        await asyncio.gather(*(protocol.lost.wait() for protocol in self._protocols))
