@@ -1,7 +1,7 @@
 """Config: settings from every layer, merged. The only reader of the environment.
 
-Layers, the lowest first: defaults, the configuration file, plugins, the environment, arguments. What the settings are is
-in `_config_model`; how a layer is checked and merged, in `_config_layers`; how a key is found, in `_keys`.
+Layers, the lowest first: defaults, the configuration file, plugins, the environment, arguments. What the settings are
+is in `_config_model`; how a layer is checked and merged, in `_config_layers`; how a key is found, in `_keys`.
 """
 
 from __future__ import annotations
@@ -57,19 +57,20 @@ class Config:
         path: Path,
         file: Leaves,
         environ: Mapping[str, str],
-        layers: Sequence[tuple[str, Layer]],
-        arguments: Layer | ConfigValues | None,
+        layers: Sequence[tuple[str, Layer]] = (),
+        arguments: Sequence[Layer | ConfigValues] = (),
     ) -> None:
         self.path = path
         self.environ = environ
         self._file = file
-        self._arguments = arguments
+        self._layers = tuple(layers)
+        self._arguments = tuple(arguments)
         leaves = default_leaves() | file
         for plugin, layer in layers:
             leaves |= read_layer(layer, f"plugin {plugin}")
         leaves |= _read_environment(environ, leaves)
-        if arguments is not None:
-            leaves |= read_layer(_as_layer(arguments), "argument")
+        for given in arguments:
+            leaves |= read_layer(_as_layer(given), "argument")
         self._leaves = leaves
         self.values: ConfigValues = build_values(leaves)
 
@@ -85,8 +86,8 @@ class Config:
         """Read and merge all layers.
 
         Args:
-            path: The configuration file, which must exist; by default the one that ``CORE_LLM_CONFIG`` names or, if there
-                is one, ``config.toml`` in the platform's configuration folder.
+            path: The configuration file, which must exist. By default the one that ``CORE_LLM_CONFIG`` names or, if
+                there is one, ``config.toml`` in the platform's configuration folder.
             environ: In place of the process's environment.
             layers: What plugins supply, each with the plugin's name; a later one overrides an earlier one.
             arguments: What the caller gives, in the shape of the file; it overrides everything.
@@ -98,17 +99,28 @@ class Config:
         environ = os.environ if environ is None else environ
         path, is_named = _config_path(path, environ)
         file = _read_file(path, is_named=is_named)
-        return cls(path=path, file=file, environ=environ, layers=layers, arguments=arguments)
+        return cls(
+            path=path, file=file, environ=environ, layers=layers, arguments=() if arguments is None else (arguments,)
+        )
 
     def with_layers(self, layers: Sequence[tuple[str, Layer]]) -> Config:
-        """Return this configuration with these layers of plugins between the file and the environment.
+        """Return this configuration with these layers of plugins too: above the file, below the environment.
 
         Raises:
             InvalidSettingError: A layer has an unknown setting or a wrong value.
         """
-        return Config(
-            path=self.path, file=self._file, environ=self.environ, layers=layers, arguments=self._arguments
-        )
+        return self._with((*self._layers, *layers), self._arguments)
+
+    def with_arguments(self, arguments: Layer | ConfigValues) -> Config:
+        """Return this configuration with these settings above all others.
+
+        Raises:
+            InvalidSettingError: A setting is unknown or has a wrong value.
+        """
+        return self._with(self._layers, (*self._arguments, arguments))
+
+    def _with(self, layers: Sequence[tuple[str, Layer]], arguments: Sequence[Layer | ConfigValues]) -> Config:
+        return Config(path=self.path, file=self._file, environ=self.environ, layers=layers, arguments=arguments)
 
     def provider(self, name: str) -> ProviderConfig:
         """Return the section of a provider or named endpoint; an empty one if it has none."""
@@ -184,13 +196,13 @@ def _config_path(path: Path | None, environ: Mapping[str, str]) -> tuple[Path, b
 def _read_file(path: Path, *, is_named: bool) -> Leaves:
     try:
         content = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if not is_named:
             return {}
         raise ConfigError(f"no configuration file {path}; check the path, or {FILE_VARIABLE} if it is set") from None
-    except NotADirectoryError:
-        return {}
     except OSError as error:
+        if not is_named and not os.access(path.parent, os.X_OK):
+            return {}  # a container may run with the home folder of another user
         msg = f"cannot read the configuration file {path}: {error.strerror}; check its permissions"
         raise ConfigError(msg) from None
     leaves = read_layer(_parse_toml(content, path), f"file {path}")
@@ -272,6 +284,6 @@ def _parse_variable(path: Sequence[str], text: str) -> str | tuple[str, ...] | L
 
 
 def _as_layer(arguments: Layer | ConfigValues) -> Layer:
-    return {name: getattr(arguments, name) for name in arguments.model_fields_set} if isinstance(
-        arguments, ConfigValues
-    ) else arguments
+    if isinstance(arguments, ConfigValues):
+        return {name: getattr(arguments, name) for name in arguments.model_fields_set}
+    return arguments

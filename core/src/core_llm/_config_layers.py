@@ -15,17 +15,15 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from core_llm._config_model import DEFAULT_LIMITS, ConfigValues
 from core_llm._errors import InvalidSettingError
-from core_llm._json import JSONValue
 from core_llm._redaction import redact, register_secret
 
 SettingPath = tuple[str, ...]
 """Where a setting stands: ``("providers", "acme", "api_key")``."""
-LayerValue = JSONValue | SecretStr | BaseModel | Mapping[str, "LayerValue"] | tuple[str, ...]
-"""What a layer may hold: what TOML and JSON have, secrets, and the models of `_config_model` where callers pass them."""
-Layer = Mapping[str, LayerValue]
+Layer = Mapping[str, object]
+"""Settings in the shape of the configuration file, whose tables may also be the models of `_config_model`."""
 
 _FREE_TABLES = ("options", "provider_options", "query")
-"""Tables of a provider whose names are the provider's own, so that only the name can tell a secret from another value."""
+"""Tables of a provider whose names are the provider's own; only the name can tell a secret from another value."""
 _SECRET_NAME = re.compile(r"(^|[_-])(api[_-]?key|key|token|secret|password|authorization)$", re.IGNORECASE)
 
 
@@ -98,7 +96,10 @@ def explain_leaves(leaves: Leaves) -> list[ExplainedSetting]:
     return [ExplainedSetting(".".join(path), _shown(path, leaves[path].value), leaves[path].origin) for path in paths]
 
 
-def _walk(layer: object, model: type[BaseModel], path: SettingPath, origin: str) -> Iterator[tuple[SettingPath, object]]:
+_Settings = Iterator[tuple[SettingPath, object]]
+
+
+def _walk(layer: object, model: type[BaseModel], path: SettingPath, origin: str) -> _Settings:
     """Yield each setting of a layer with its path; a table that is free in its names ends the walk below it."""
     for name, value in _table(layer, path, origin).items():
         field = model.model_fields.get(name)
@@ -107,7 +108,7 @@ def _walk(layer: object, model: type[BaseModel], path: SettingPath, origin: str)
         yield from _walk_field(value, field.annotation, (*path, name), origin)
 
 
-def _walk_field(value: object, kind: object, path: SettingPath, origin: str) -> Iterator[tuple[SettingPath, object]]:
+def _walk_field(value: object, kind: object, path: SettingPath, origin: str) -> _Settings:
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         yield from _walk(value, kind, path, origin)
     elif get_origin(kind) is dict:

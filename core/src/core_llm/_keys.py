@@ -28,8 +28,8 @@ def find_api_key(
 ) -> Credentials | None:
     """Return a provider's key, or None if there is none and the provider can do without.
 
-    Looks at what the caller gave, then the configuration, then plugins in their order, then environment variables. A key
-    that is found joins the redaction set. A plugin that raises is reported in the log, and the next is asked; since
+    Looks at what the caller gave, then the configuration, then plugins in their order, then environment variables. A
+    key that is found joins the redaction set. A plugin that raises is reported in the log, and the next is asked; since
     plugins may block, run this in a worker thread under the async client.
 
     Args:
@@ -73,7 +73,7 @@ def _ask(plugin: str, find: Callable[[str], SecretStr | str | None], name: str) 
 
 
 def _as_key(value: str | SecretStr, name: str, source: str) -> SecretStr | None:
-    """Return the key without blanks around it, such as the line break a shell's ``$(cat file)`` may leave; None if empty.
+    """Return the key without blanks around it, such as the line break of the file it came from; None if it is empty.
 
     Raises:
         ConfigError: It has a character that no HTTP header can hold; the HTTP library's own error would show the key.
@@ -94,8 +94,8 @@ def _as_key(value: str | SecretStr, name: str, source: str) -> SecretStr | None:
 def _variables(provider: Provider, config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the variables to look at, and those left out.
 
-    A named endpoint with an address of its own is somebody else's server: the usual key of the provider whose code it uses
-    is not sent there unless the configuration says so.
+    A named endpoint with an address of its own is somebody else's server: the usual key of the provider whose code it
+    uses is not sent there unless the configuration says so.
     """
     section = config.provider(provider.endpoint)
     if own := provider.config.api_key_env or section.api_key_env:

@@ -15,7 +15,7 @@ class RedactingFilter(logging.Filter):
         record.msg = redact(record.getMessage())
         record.args = None
         if record.exc_info:
-            # A handler would format the exception itself, and its arguments may hold a key: keep the redacted text only.
+            # A handler would format the exception itself, whose arguments may hold a key: keep the redacted text only.
             record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
             record.exc_info = None
         return True

@@ -47,7 +47,7 @@ def resolve_model(values: ConfigValues, text: str | None = None) -> ModelId:
     """
     if text is None:
         if values.default_model is None:
-            msg = "no model given and no default set; write 'provider:model', or set default_model (CORE_LLM_DEFAULT_MODEL)"
+            msg = "no model given and no default set; write 'provider:model', or set CORE_LLM_DEFAULT_MODEL"
             raise InvalidRequestError(msg)
         target = values.roles.get(values.default_model, values.default_model)
         return _configured(target, "default_model")
@@ -70,7 +70,8 @@ def _alternatives(values: ConfigValues, text: str) -> str:
     hint = ""
     if values.roles:
         near = get_close_matches(text, values.roles, n=1)
-        hint += f"; did you mean the role {near[0]!r}?" if near else f"; or name a role: {', '.join(sorted(values.roles))}"
+        names = ", ".join(sorted(values.roles))
+        hint += f"; did you mean the role {near[0]!r}?" if near else f"; or name a role: {names}"
     if values.default_model is not None:
         hint += f"{'' if hint.endswith('?') else ';'} leave it out for the default, {values.default_model}"
     return hint
