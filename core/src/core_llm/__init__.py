@@ -1,1 +1,153 @@
-"""The front door."""
+"""core-llm: a thin core that talks to language models.
+
+    from core_llm import Client
+
+    with Client().stream("openai:gpt-5-mini", "Why is the sky blue?") as stream:
+        for text in stream.iter_text():
+            print(text, end="", flush=True)
+
+Everything public is here, in `core_llm.wire` (for authors of providers), `core_llm.hookspecs` and `core_llm.testing`.
+Names are imported when they are first used, so importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core_llm._api import generate, stream
+    from core_llm._capabilities import Capabilities
+    from core_llm._client import AsyncClient, Client
+    from core_llm._config import Config, ConfigWarning
+    from core_llm._config_model import ConfigValues, Limits, ProviderConfig
+    from core_llm._errors import (
+        AbortedError,
+        AuthenticationError,
+        BadRequestError,
+        ConfigError,
+        ConnectError,
+        ContentFilterError,
+        ContextLengthError,
+        CoreLLMError,
+        DuplicateProviderError,
+        InvalidRequestError,
+        InvalidSettingError,
+        InvalidToolCallError,
+        MalformedResponseError,
+        MissingAPIKeyError,
+        NotFoundError,
+        OverloadedError,
+        PermissionDeniedError,
+        PluginError,
+        PluginLoadError,
+        ProviderError,
+        RateLimitError,
+        RequestTooLargeError,
+        ResponseError,
+        ServerError,
+        StatusError,
+        StreamGrammarError,
+        StreamInterruptedError,
+        TimeoutExceededError,
+        TransportError,
+        UnknownProviderError,
+        UnsupportedError,
+    )
+    from core_llm._events import (
+        CitationAdded,
+        FellBack,
+        FileDelta,
+        Finish,
+        PartEnd,
+        PartStart,
+        RawEvent,
+        ReasoningDelta,
+        RefusalDelta,
+        Restarted,
+        Resumed,
+        Retrying,
+        StreamError,
+        StreamEvent,
+        StreamStart,
+        TextDelta,
+        ToolCall,
+        ToolCallDelta,
+        ToolResult,
+        ToolStart,
+        TurnEnd,
+        TurnStart,
+        UsageUpdate,
+        event_to_dict,
+    )
+    from core_llm._messages import (
+        Citation,
+        FilePart,
+        Message,
+        Part,
+        ProviderPart,
+        ReasoningPart,
+        RefusalPart,
+        TextPart,
+        TokenLogprob,
+        ToolCallPart,
+        ToolResultPart,
+    )
+    from core_llm._provider import Auth, BearerAuth, HeaderAuth, LocalChannel, LocalProvider, OutgoingRequest, Provider
+    from core_llm._request import NamedToolChoice, OutputSchema, Request, Settings, ToolSpec
+    from core_llm._response import FinishReason, Response, Usage
+    from core_llm._stream.async_stream import AsyncStream
+    from core_llm._stream.grammar import check_events
+    from core_llm._stream.stream import Stream
+    from core_llm.hookspecs import hookimpl
+
+_HOMES = {
+    "_api": "generate stream",
+    "_capabilities": "Capabilities",
+    "_client": "AsyncClient Client",
+    "_config": "Config ConfigWarning",
+    "_config_model": "ConfigValues Limits ProviderConfig",
+    "_errors": "AbortedError AuthenticationError BadRequestError ConfigError ConnectError ContentFilterError"
+    " ContextLengthError CoreLLMError DuplicateProviderError InvalidRequestError InvalidSettingError"
+    " InvalidToolCallError MalformedResponseError MissingAPIKeyError NotFoundError OverloadedError"
+    " PermissionDeniedError PluginError PluginLoadError ProviderError RateLimitError RequestTooLargeError"
+    " ResponseError ServerError StatusError StreamGrammarError StreamInterruptedError TimeoutExceededError"
+    " TransportError UnknownProviderError UnsupportedError",
+    "_events": "CitationAdded FellBack FileDelta Finish PartEnd PartStart RawEvent ReasoningDelta RefusalDelta Restarted"
+    " Resumed Retrying StreamError StreamEvent StreamStart TextDelta ToolCall ToolCallDelta ToolResult ToolStart"
+    " TurnEnd TurnStart UsageUpdate event_to_dict",
+    "_messages": "Citation FilePart Message Part ProviderPart ReasoningPart RefusalPart TextPart TokenLogprob"
+    " ToolCallPart ToolResultPart",
+    "_provider": "Auth BearerAuth HeaderAuth LocalChannel LocalProvider OutgoingRequest Provider",
+    "_request": "NamedToolChoice OutputSchema Request Settings ToolSpec",
+    "_response": "FinishReason Response Usage",
+    "_stream.async_stream": "AsyncStream",
+    "_stream.grammar": "check_events",
+    "_stream.stream": "Stream",
+    "hookspecs": "hookimpl",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        if name == "__version__":
+            from importlib.metadata import version  # noqa: PLC0415  # rarely asked for, and slow
+
+            return version("core-llm")
+        msg = f"module 'core_llm' has no attribute {name!r}"
+        raise AttributeError(msg)
+    from importlib import import_module  # noqa: PLC0415  # importing this package must stay cheap
+
+    value: object = getattr(import_module(f"core_llm.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted([*globals(), *_HOME_OF, "__version__"])
+
+
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605  # one list, kept once

@@ -21,7 +21,7 @@ from core_llm._json import JSONValue
 from core_llm._redaction import redact
 from core_llm._request import Request
 from core_llm._response import FinishReason, Usage
-from core_llm.wire.base import WireFormat
+from core_llm.wire.base import Exchange, ModelInfo, WireFormat
 
 CONTRACT_VERSION = 1
 """Version of the contract between core and provider plugins. A plugin built for another one is quarantined."""
@@ -157,6 +157,14 @@ class Provider:
             if fnmatchcase(model, pattern):
                 found = found.merged(declared)
         return found
+
+    def list_models(self) -> Exchange[tuple[ModelInfo, ...]]:
+        """List the models, as a sans-I/O generator.
+
+        Raises:
+            UnsupportedError: The provider has no listing.
+        """
+        return self.wire("").list_models()
 
 
 class LocalChannel(Protocol):

@@ -86,18 +86,14 @@ class AsyncRunner:
     async def _read(self) -> Outcome:
         answer = self._answer
         assert answer is not None  # noqa: S101  # the engine sends before it reads
-        if self._control.interruption is not None:
+        if self._control.is_interrupted():
             return INTERRUPTED
+        outcome: bytes | Failed | Interrupted | None
         if answer.can_shut_down:
             outcome = await answer.read()
-            if type(outcome) is bytes:
-                return outcome
         else:
-            scoped = await self._scoped(answer.read())
-            if not isinstance(scoped, Failed | bytes | None):
-                return INTERRUPTED
-            outcome = scoped
-        return outcome if self._control.interruption is None or type(outcome) is bytes else INTERRUPTED
+            outcome = await self._scoped(answer.read())
+        return outcome if isinstance(outcome, bytes) or not self._control.is_interrupted() else INTERRUPTED
 
     async def _send(self, request: OutgoingRequest, connect_limit: float) -> Outcome:
         answer = await self._scoped(self._transport.send(request, connect_limit))

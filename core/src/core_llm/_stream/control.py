@@ -56,6 +56,10 @@ class Control:
         self._wake: Callable[[], None] | None = None
         self._lock = threading.Lock()
 
+    def is_interrupted(self) -> bool:
+        """Whether the call must stop."""
+        return self.interruption is not None
+
     def arm(self, limit: AnyLimit, seconds: float, deadline: float) -> None:
         """Set the deadline in force (monotonic clock); it replaces the one before."""
         self._limit = limit

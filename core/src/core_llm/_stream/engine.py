@@ -87,7 +87,7 @@ def _attempt(call: CallState, attempt: Attempt, *, is_stream: bool) -> Step:
     if isinstance(plan.provider, LocalProvider):
         return (yield from inprocess(call, plan.provider))
     if attempt.number == 1 or attempt.mode == "refresh":
-        error = yield from _resolve_credentials(call)
+        error = yield from resolve_credentials(call)
         if error is not None:
             return error
     try:
@@ -100,14 +100,14 @@ def _attempt(call: CallState, attempt: Attempt, *, is_stream: bool) -> Step:
         return call.transport_error(head, "connect" if isinstance(head, Failed) and head.kind == "connect" else "headers")
     assert isinstance(head, Head)  # noqa: S101  # the last of Send's outcomes
     if not 200 <= head.status < 300:  # noqa: PLR2004  # HTTP
-        return (yield from _error_status(call, head))
+        return (yield from error_status(call, head))
     if framing == "none":
         return (yield from plain(call))
     yield []
     return (yield from streamed(call, framing))
 
 
-def _error_status(call: CallState, head: Head) -> Step:
+def error_status(call: CallState, head: Head) -> Step:
     """Read the body of an error, as far as it is worth it, and return the error."""
     body = yield from read_all(MAX_ERROR_BODY)
     yield Close(is_reusable=isinstance(body, bytes))
@@ -126,7 +126,7 @@ def _error_status(call: CallState, head: Head) -> Step:
     return error
 
 
-def _resolve_credentials(call: CallState) -> Step:
+def resolve_credentials(call: CallState) -> Step:
     credentials = call.plan.credentials
     if not callable(credentials):
         call.secret = credentials

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from pydantic import SecretStr
 from pydantic_core import to_json
 
-from core_llm._errors import MissingAPIKeyError
+from core_llm._errors import ConfigError, MissingAPIKeyError
 from core_llm._provider import OutgoingRequest
 from core_llm._redaction import register_secret
 from core_llm._stream.plan import CallPlan
+from core_llm.wire.base import WireRequest
 from core_llm.wire.frames import Framing
 
 USER_AGENT = "core-llm"
@@ -22,19 +23,30 @@ def build(plan: CallPlan, secret: object, *, is_stream: bool) -> tuple[OutgoingR
     Raises:
         CoreLLMError: The wire cannot express the request, or the provider has no address.
     """
-    provider, request = plan.provider, plan.request
-    wire = provider.wire(request.model)
+    request = plan.request
+    wire = plan.provider.wire(request.model)
     is_stream = is_stream and wire.can_stream
     if request.is_stream is not is_stream:
         request = request.model_copy(update={"is_stream": is_stream})
     wired = wire.encode_request(request)
-    config = provider.config
+    if isinstance(wired.body, dict):
+        wired.body = plan.merged_body(wired.body)
+    return signed(plan, wired, secret), wired.framing if is_stream else "none"
+
+
+def signed(plan: CallPlan, wired: WireRequest, secret: object) -> OutgoingRequest:
+    """Return a wire request with its whole address, every header, and the credentials.
+
+    Raises:
+        CoreLLMError: The provider has no address.
+    """
+    provider, request, config = plan.provider, plan.request, plan.provider.config
     headers = {"user-agent": USER_AGENT, "accept-encoding": "identity"}
     content = b""
     if isinstance(wired.body, bytes):
         content = wired.body
     elif wired.body is not None:
-        content = to_json(plan.merged_body(wired.body) if isinstance(wired.body, dict) else wired.body)
+        content = to_json(wired.body)
         headers["content-type"] = "application/json"
     headers |= {name.lower(): value for name, value in provider.headers.items()}
     headers |= wired.headers
@@ -45,17 +57,31 @@ def build(plan: CallPlan, secret: object, *, is_stream: bool) -> tuple[OutgoingR
     if query:
         url += ("&" if "?" in url else "?") + urlencode(query)
     outgoing = OutgoingRequest(wired.method, url, headers, content)
-    if isinstance(secret, SecretStr):
-        outgoing = provider.auth.sign(outgoing, secret, plan.clock.now())
-    return outgoing, wired.framing if is_stream else "none"
+    if not isinstance(secret, SecretStr):
+        return outgoing
+    _refuse_plain_http(url, provider.endpoint)
+    return provider.auth.sign(outgoing, secret, plan.clock.now())
 
 
-def as_secret(value: object, endpoint: str) -> SecretStr:
-    """Return what a credentials callable gave as a secret that redaction knows.
+def _refuse_plain_http(url: str, endpoint: str) -> None:
+    """Raise ConfigError where a key would travel unencrypted to another machine."""
+    if url.startswith("https://"):
+        return
+    host = urlsplit(url).hostname or ""
+    if host == "localhost" or host.endswith(".localhost") or host == "::1" or host.startswith("127."):
+        return
+    msg = f"{endpoint}: a key goes over plain http only to this machine, not to {host}; use https, or configure no key"
+    raise ConfigError(msg)
+
+
+def as_secret(value: object, endpoint: str) -> SecretStr | None:
+    """Return what a credentials callable gave as a secret that redaction knows; None where there is no key to send.
 
     Raises:
         MissingAPIKeyError: It gave nothing usable.
     """
+    if value is None:
+        return None
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
     if not isinstance(text, str) or not text:
         msg = f"the callable that gives the key of {endpoint} returned {type(value).__name__}, not a key"

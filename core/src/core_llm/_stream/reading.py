@@ -38,7 +38,8 @@ def streamed(call: CallState, framing: Framing) -> Step:
         try:
             frames: list[Frame] = feed(chunk) if type(chunk) is bytes else framer.close() if chunk is None else []
             for frame in frames:
-                events += decode(frame)
+                if frame.data:
+                    events += decode(frame)
         except CoreLLMError as raised:
             error = raised
         except Exception as raised:  # noqa: BLE001  # whatever a decoder raises is the frame's fault, by contract

@@ -1,0 +1,151 @@
+"""What a caller writes (prompt and options) and the Request that it means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Literal, TypedDict, cast
+
+from pydantic import ValidationError
+
+from core_llm._capabilities import OnUnsupported
+from core_llm._config_model import Limits
+from core_llm._errors import InvalidRequestError, InvalidSettingError
+from core_llm._json import JSONObject
+from core_llm._messages import Message, Part, as_parts
+from core_llm._request import OutputSchema, ReasoningEffort, Request, Settings, ToolChoice, ToolSpec
+
+Prompt = str | Message | Part | Sequence[str | Part | Message]
+"""A text, a part (a picture, say), a message, or a list: parts and texts between messages make one user message."""
+
+
+class SettingOptions(TypedDict, total=False):
+    """The portable knobs as keyword arguments; see `Settings`."""
+
+    temperature: float
+    top_p: float
+    top_k: int
+    max_tokens: int
+    stop: str | Sequence[str]
+    seed: int
+    presence_penalty: float
+    frequency_penalty: float
+    logprobs: bool
+    top_logprobs: int
+    reasoning_effort: ReasoningEffort
+    reasoning_budget: int
+    parallel_tool_calls: bool
+    service_tier: str
+
+
+class CallOptions(SettingOptions, total=False):
+    """What `generate` and `stream` take besides model and prompt."""
+
+    system: str
+    """An instruction put before the conversation."""
+    settings: Settings
+    """The portable knobs as one value; keyword arguments win over it."""
+    tools: Sequence[ToolSpec]
+    tool_choice: ToolChoice | str
+    """``auto``, ``none``, ``required``, or the name of the tool that must be called."""
+    output: OutputSchema | Literal["json"]
+    provider_options: Mapping[str, JSONObject]
+    """Provider name → fields merged last into the body sent to that provider only."""
+    extra_headers: Mapping[str, str]
+    extra_query: Mapping[str, str]
+    limits: Limits
+    max_retries: int
+    on_unsupported: OnUnsupported
+
+
+_SETTINGS = frozenset(Settings.model_fields)
+_OTHERS = frozenset(CallOptions.__annotations__) - _SETTINGS
+
+
+def build_request(
+    model: str, prompt: Prompt | None, options: Mapping[str, object], defaults: Settings, *, is_stream: bool
+) -> Request:
+    """Return the request that a caller's words mean.
+
+    Raises:
+        InvalidRequestError: There is nothing to send, or an argument has the wrong type.
+        InvalidSettingError: A setting is unknown or has a wrong value.
+    """
+    given = options.get("settings")
+    if given is not None:
+        if not isinstance(given, Settings):
+            msg = f"settings must be a Settings, not {type(given).__name__}; single knobs go as keyword arguments"
+            raise InvalidSettingError(msg)
+        defaults = defaults.merged(given)
+    knobs = {name: value for name, value in options.items() if name in _SETTINGS}
+    if len(knobs) < len(options):
+        _refuse_unknown(options)
+    settings = defaults.merged(_settings(knobs)) if knobs else defaults
+    messages = as_messages(prompt)
+    if (system := options.get("system")) is not None:
+        messages = (Message.system(cast("str", system)), *messages)
+    fields: dict[str, object] = {"model": model, "messages": messages, "settings": settings, "is_stream": is_stream}
+    for name in ("tools", "output", "provider_options", "extra_headers", "extra_query"):
+        if (value := options.get(name)) is not None:
+            fields[name] = value
+    choice = options.get("tool_choice")
+    if choice is not None:
+        is_name = isinstance(choice, str) and choice not in ("auto", "none", "required")
+        fields["tool_choice"] = {"name": choice} if is_name else choice
+    try:
+        request = Request.model_validate(fields)
+    except ValidationError as error:
+        raise InvalidRequestError(f"the request is not valid: {_first(error)}") from None
+    return request.checked()
+
+
+def as_messages(prompt: Prompt | None) -> tuple[Message, ...]:
+    """Return the messages that a prompt stands for.
+
+    Raises:
+        InvalidRequestError: It is empty, or holds something that is neither text, part nor message.
+    """
+    if prompt is None or (isinstance(prompt, str) and not prompt.strip()):
+        msg = "the prompt is empty; pass a text, a message, or a list of them"
+        raise InvalidRequestError(msg)
+    if isinstance(prompt, str):
+        return (Message.user(prompt),)
+    if isinstance(prompt, Message):
+        return (prompt,)
+    items = prompt if isinstance(prompt, Sequence) else (prompt,)
+    messages: list[Message] = []
+    loose: list[str | Part] = []
+    for item in [*items, None]:
+        if loose and (item is None or isinstance(item, Message)):
+            try:
+                messages.append(Message(role="user", parts=as_parts(loose)))
+            except ValidationError as error:
+                raise InvalidRequestError(f"the prompt holds what is neither text nor part: {_first(error)}") from None
+            loose = []
+        if isinstance(item, Message):
+            messages.append(item)
+        elif item is not None:
+            loose.append(item)
+    return tuple(messages)
+
+
+def _settings(knobs: Mapping[str, object]) -> Settings:
+    try:
+        return Settings.model_validate(knobs)
+    except ValidationError as error:
+        raise InvalidSettingError(f"a setting has a wrong value: {_first(error)}") from None
+
+
+def _refuse_unknown(options: Mapping[str, object]) -> None:
+    for name in options:
+        if name not in _SETTINGS and name not in _OTHERS:
+            near = get_close_matches(name, [*_SETTINGS, *_OTHERS], 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known settings: {', '.join(sorted(_SETTINGS))};"
+            msg = f"unknown setting {name!r}; {hint} What only one provider has goes into provider_options"
+            raise InvalidSettingError(msg)
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(step) for step in first["loc"])
+    return f"{where}: {first['msg']}" if where else first["msg"]

@@ -1,0 +1,39 @@
+"""Drives steps to their value, sync and async, where no events are handed on: exchanges."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from core_llm._stream.async_runner import AsyncRunner
+from core_llm._stream.exchange import ExchangeSteps
+from core_llm._stream.sync_runner import SyncRunner
+
+T = TypeVar("T")
+
+
+def drive(steps: ExchangeSteps[T], runner: SyncRunner) -> T:
+    """Run the steps and return their value."""
+    outcome = None
+    try:
+        while True:
+            effect = steps.send(outcome)
+            outcome = None if isinstance(effect, list) else runner.perform(effect)
+    except StopIteration as end:
+        value: T = end.value
+        return value
+    finally:
+        runner.close()
+
+
+async def drive_async(steps: ExchangeSteps[T], runner: AsyncRunner) -> T:
+    """Run the steps and return their value."""
+    outcome = None
+    try:
+        while True:
+            effect = steps.send(outcome)
+            outcome = None if isinstance(effect, list) else await runner.perform(effect)
+    except StopIteration as end:
+        value: T = end.value
+        return value
+    finally:
+        await runner.close()

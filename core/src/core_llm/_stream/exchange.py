@@ -1,0 +1,81 @@
+"""Drives a sans-I/O generator (list models, count tokens, …) by the engine's effects, under the same limits and retries."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TypeVar
+
+from core_llm._errors import CoreLLMError
+from core_llm._events import StreamEvent
+from core_llm._provider import OutgoingRequest
+from core_llm._stream import outgoing
+from core_llm._stream.attempts import Attempt, FailedAttempt
+from core_llm._stream.effects import Close, Effect, Failed, Head, Interrupted, Outcome, Send, Sleep
+from core_llm._stream.engine import error_status, resolve_credentials
+from core_llm._stream.plain import MAX_PLAIN_BODY, read_all
+from core_llm._stream.state import CallState
+from core_llm.wire.base import Exchange, WireRequest, WireResponse
+
+T = TypeVar("T")
+ExchangeSteps = Generator[Effect | list[StreamEvent], Outcome, T]
+
+
+def run_exchange(call: CallState, exchange: Exchange[T]) -> ExchangeSteps[T]:
+    """Run the exchange to its value.
+
+    Raises:
+        CoreLLMError: A request failed for good, or the exchange raised.
+    """
+    call.restart_clock()
+    error = yield from resolve_credentials(call)
+    if error is not None:
+        raise call.failed(error)
+    try:
+        wired = next(exchange)
+        while True:
+            response = yield from _answered(call, wired)
+            wired = exchange.send(response)
+    except StopIteration as end:
+        value: T = end.value
+        return value
+    except CoreLLMError as raised:
+        call.annotate(raised, 1)
+        raise
+    except Exception as raised:  # noqa: BLE001  # whatever a wire raises is the body's fault, by contract
+        error = call.malformed(raised, b"")
+    raise error
+
+
+def _answered(call: CallState, wired: WireRequest) -> ExchangeSteps[WireResponse]:
+    """Send one request, again where the policy says so, and return its answer."""
+    history: list[FailedAttempt] = []
+    attempt: Attempt | None = Attempt(1)
+    error: CoreLLMError | None = None
+    request = outgoing.signed(call.plan, wired, call.secret)
+    while attempt is not None:
+        if attempt.delay:
+            yield Sleep(attempt.delay)
+        answer = yield from _once(call, request)
+        if isinstance(answer, WireResponse):
+            return answer
+        error = answer
+        call.annotate(error, attempt.number)
+        history.append(FailedAttempt(attempt, error, had_content=False, was_stream=False, can_refresh=False, can_go_plain=False))
+        attempt = None if call.control.interruption else call.plan.policy(history)
+    assert error is not None  # noqa: S101  # only a failure ends the loop
+    raise call.failed(error)
+
+
+def _once(call: CallState, request: OutgoingRequest) -> ExchangeSteps[WireResponse | CoreLLMError]:
+    call.arm("first_event", call.first)
+    head = yield Send(request, min(call.connect, call.total))
+    if isinstance(head, Failed | Interrupted):
+        return call.transport_error(head, "connect")
+    assert isinstance(head, Head)  # noqa: S101  # the last of Send's outcomes
+    if not 200 <= head.status < 300:  # noqa: PLR2004  # HTTP
+        failed = yield from error_status(call, head)
+        assert failed is not None  # noqa: S101  # an error status is always an error
+        return failed
+    body = yield from read_all(MAX_PLAIN_BODY)
+    yield Close(is_reusable=isinstance(body, bytes))
+    return WireResponse(head.status, head.headers, body) if isinstance(body, bytes) else call.transport_error(body, "body")
