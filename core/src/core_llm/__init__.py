@@ -100,6 +100,104 @@ if TYPE_CHECKING:
     from core_llm._stream.stream import Stream
     from core_llm.hookspecs import hookimpl
 
+__all__ = [
+    "AbortedError",
+    "AsyncClient",
+    "AsyncStream",
+    "Auth",
+    "AuthenticationError",
+    "BadRequestError",
+    "BearerAuth",
+    "Capabilities",
+    "Citation",
+    "CitationAdded",
+    "Client",
+    "Config",
+    "ConfigError",
+    "ConfigValues",
+    "ConfigWarning",
+    "ConnectError",
+    "ContentFilterError",
+    "ContextLengthError",
+    "CoreLLMError",
+    "DuplicateProviderError",
+    "FellBack",
+    "FileDelta",
+    "FilePart",
+    "Finish",
+    "FinishReason",
+    "HeaderAuth",
+    "InvalidRequestError",
+    "InvalidSettingError",
+    "InvalidToolCallError",
+    "Limits",
+    "LocalChannel",
+    "LocalProvider",
+    "MalformedResponseError",
+    "Message",
+    "MissingAPIKeyError",
+    "NamedToolChoice",
+    "NotFoundError",
+    "OutgoingRequest",
+    "OutputSchema",
+    "OverloadedError",
+    "Part",
+    "PartEnd",
+    "PartStart",
+    "PermissionDeniedError",
+    "PluginError",
+    "PluginLoadError",
+    "Provider",
+    "ProviderConfig",
+    "ProviderError",
+    "ProviderPart",
+    "RateLimitError",
+    "RawEvent",
+    "ReasoningDelta",
+    "ReasoningPart",
+    "RefusalDelta",
+    "RefusalPart",
+    "Request",
+    "RequestTooLargeError",
+    "Response",
+    "ResponseError",
+    "Restarted",
+    "Resumed",
+    "Retrying",
+    "ServerError",
+    "Settings",
+    "StatusError",
+    "Stream",
+    "StreamError",
+    "StreamEvent",
+    "StreamGrammarError",
+    "StreamInterruptedError",
+    "StreamStart",
+    "TextDelta",
+    "TextPart",
+    "TimeoutExceededError",
+    "TokenLogprob",
+    "ToolCall",
+    "ToolCallDelta",
+    "ToolCallPart",
+    "ToolResult",
+    "ToolResultPart",
+    "ToolSpec",
+    "ToolStart",
+    "TransportError",
+    "TurnEnd",
+    "TurnStart",
+    "UnknownProviderError",
+    "UnsupportedError",
+    "Usage",
+    "UsageUpdate",
+    "check_events",
+    "event_to_dict",
+    "generate",
+    "hookimpl",
+    "stream",
+]
+"""Spelled out once more, since type checkers read it; a test keeps the two lists equal."""
 _HOMES = {
     "_api": "generate stream",
     "_capabilities": "Capabilities",
@@ -128,26 +226,25 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 
-def __getattr__(name: str) -> object:
-    """Import a public name when it is first used."""
-    home = _HOME_OF.get(name)
-    if home is None:
-        if name == "__version__":
-            from importlib.metadata import version  # noqa: PLC0415  # rarely asked for, and slow
+if not TYPE_CHECKING:  # a type checker would take any name for a public one
 
-            return version("core-llm")
-        msg = f"module 'core_llm' has no attribute {name!r}"
-        raise AttributeError(msg)
-    from importlib import import_module  # noqa: PLC0415  # importing this package must stay cheap
+    def __getattr__(name: str) -> object:
+        """Import a public name when it is first used."""
+        home = _HOME_OF.get(name)
+        if home is None:
+            if name == "__version__":
+                from importlib.metadata import version  # noqa: PLC0415  # rarely asked for, and slow
 
-    value: object = getattr(import_module(f"core_llm.{home}"), name)
-    globals()[name] = value
-    return value
+                return version("core-llm")
+            msg = f"module 'core_llm' has no attribute {name!r}"
+            raise AttributeError(msg)
+        from importlib import import_module  # noqa: PLC0415  # importing this package must stay cheap
+
+        value: object = getattr(import_module(f"core_llm.{home}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
     """List the public names."""
     return sorted([*globals(), *_HOME_OF, "__version__"])
-
-
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605  # one list, kept once

@@ -13,6 +13,7 @@ from core_llm._errors import (
     ProviderError,
     RedactedCause,
     StreamInterruptedError,
+    TransportError,
 )
 from core_llm._events import Finish, RawEvent, StreamEvent, StreamStart, UsageUpdate
 from core_llm._response import Response
@@ -150,7 +151,7 @@ class CallState:
     def failed(self, error: CoreLLMError) -> CoreLLMError:
         """Give the error the partial response, tell the observers, and return it to be raised."""
         partial = self.partial()
-        if isinstance(error, ProviderError | AbortedError) and partial.parts:
+        if isinstance(error, TransportError | AbortedError) or (isinstance(error, ProviderError) and partial.parts):
             error.partial = partial
         if self.pipeline is not None:
             self.pipeline.error(error, partial)

@@ -68,14 +68,14 @@ class PartsBuilder:
     def text(
         self, text: str, key: Hashable = _Sequential, logprobs: tuple[TokenLogprob, ...] = ()
     ) -> list[StreamEvent]:
-        """Add text to the text part `key`, opening it if need be."""
+        """Add text to the text part `key`, opening it if need be; log probabilities without a text join the open part."""
         part = self._open.get(key)
         if part is not None and part.kind == "text":
+            if logprobs:
+                part.logprobs.extend(logprobs)
             if not text:
                 return []
             part.pieces.append(text)
-            if logprobs:
-                part.logprobs.extend(logprobs)
             return [TextDelta(part.index, text, logprobs)]
         if not text:
             return []

@@ -98,8 +98,8 @@ class ToolCallAssembler:
         """End every call and return the events: a ToolCall for each complete one, and a PartEnd for each.
 
         Args:
-            is_final: Whether the wire's terminal marker came. Before it, a call without arguments is not yet complete.
-            was_cut_by_limit: Whether the answer was stopped in its middle, by the token limit or a filter; its last call
+            is_final: Whether the wire's terminal marker came. Before it, a call without arguments is not complete.
+            was_cut_by_limit: Whether the answer was stopped in its middle, by a token limit or a filter; its last call
                 may then be cut off.
         """
         events: list[StreamEvent] = []
