@@ -210,9 +210,9 @@ _HOMES = {
     " PermissionDeniedError PluginError PluginLoadError ProviderError RateLimitError RequestTooLargeError"
     " ResponseError ServerError StatusError StreamGrammarError StreamInterruptedError TimeoutExceededError"
     " TransportError UnknownProviderError UnsupportedError",
-    "_events": "CitationAdded FellBack FileDelta Finish PartEnd PartStart RawEvent ReasoningDelta RefusalDelta Restarted"
-    " Resumed Retrying StreamError StreamEvent StreamStart TextDelta ToolCall ToolCallDelta ToolResult ToolStart"
-    " TurnEnd TurnStart UsageUpdate event_to_dict",
+    "_events": "CitationAdded FellBack FileDelta Finish PartEnd PartStart RawEvent ReasoningDelta RefusalDelta"
+    " Restarted Resumed Retrying StreamError StreamEvent StreamStart TextDelta ToolCall ToolCallDelta ToolResult"
+    " ToolStart TurnEnd TurnStart UsageUpdate event_to_dict",
     "_messages": "Citation FilePart Message Part ProviderPart ReasoningPart RefusalPart TextPart TokenLogprob"
     " ToolCallPart ToolResultPart",
     "_provider": "Auth BearerAuth HeaderAuth LocalChannel LocalProvider OutgoingRequest Provider",
