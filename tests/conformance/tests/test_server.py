@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+
 from core_llm_conformance.script import (
     Answer,
     Close,

@@ -159,6 +159,16 @@ class Corpus:
         return self._parsed[entry.file]
 
 
+def read_cassette(path: Path, *, family: str = "") -> tuple[Recording, ...]:
+    """Return the exchanges of one vcrpy cassette, wherever it lies; a plugin's own cassettes are read so.
+
+    Raises:
+        CorpusError: The file is not a cassette.
+    """
+    entry = Entry(path.name, family, CASSETTE, "", frozenset(), (), (), (), ())
+    return tuple(_read_cassette(entry, path.read_bytes()))
+
+
 def corpus_folder(repository: Path) -> Path:
     """Return where the corpus is expected: the variable's folder, else ``../shared/corpus`` beside `repository`."""
     named = os.environ.get(VARIABLE)

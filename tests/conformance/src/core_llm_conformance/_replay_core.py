@@ -1,0 +1,221 @@
+"""The part of replaying that is the same for `httpx` and `httpx2`: which answer, cut how, ended how."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType, TracebackType
+from typing import Literal, Protocol, Self, TypeVar, cast
+from urllib.parse import urlsplit
+
+import anyio
+import anyio.lowlevel
+from pydantic import JsonValue, TypeAdapter
+
+from core_llm_conformance.corpus import Recording
+from core_llm_conformance.cuts import Cut, whole
+from core_llm_conformance.script import HANG_GUARD, ScriptError
+
+Ending = Literal["end", "reset", "stall"]
+"""How a body stops: as HTTP wants it, with the library's ReadError, or by saying no more until the read timeout."""
+
+_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayAnswer:
+    """One answer to play.
+
+    Attributes:
+        body: Decompressed.
+        status: HTTP status.
+        headers: Of the response.
+        method: The request's method it is for; None for any.
+        path: The request's path it is for; None for any.
+        cut: In which pieces the body arrives.
+        ending: How it stops.
+    """
+
+    body: bytes = field(repr=False)
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    method: str | None = None
+    path: str | None = None
+    cut: Cut = whole
+    ending: Ending = "end"
+
+    @classmethod
+    def of(
+        cls, recording: Recording, *, body: bytes | None = None, cut: Cut = whole, ending: Ending = "end"
+    ) -> ReplayAnswer:
+        """Return the recorded answer, to whatever request comes; `body` stands in for its own, to truncate it."""
+        played = recording.body if body is None else body
+        return cls(played, recording.status, recording.headers, cut=cut, ending=ending)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayedRequest:
+    """A request that was answered: method, whole address, headers with names in lower case, body as sent."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> JsonValue:
+        """The body, parsed."""
+        return _JSON.validate_json(self.body)
+
+
+class Replay:
+    """Answers for a transport to play, each once and in order, the first that fits the request.
+
+    As a context manager it raises, when left, what did not fit; else call `check`.
+
+    Attributes:
+        requests: Those that were answered, in order.
+        bodies: What became of each answer's body.
+    """
+
+    def __init__(self, *answers: ReplayAnswer) -> None:
+        self.requests: list[ReplayedRequest] = []
+        self.bodies: list[PlayedBody] = []
+        self._answers = list(answers)
+        self._misfits: list[str] = []
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Raise what did not fit, unless the test fails anyway."""
+        if exc is None:
+            self.check()
+
+    @property
+    def unused(self) -> int:
+        """How many answers were not asked for."""
+        return len(self._answers)
+
+    def check(self) -> None:
+        """Raise if a request found no answer.
+
+        Raises:
+            ScriptError: It says which.
+        """
+        if self._misfits:
+            raise ScriptError(f"no answer left for {', '.join(self._misfits)}; {self.unused} answers unused")
+
+    def answer(self, request: ReplayedRequest) -> ReplayAnswer:
+        """Take the answer for a request off the list.
+
+        Raises:
+            ScriptError: There is none.
+        """
+        path = urlsplit(request.url).path
+        with self._lock:
+            for answer in self._answers:
+                if answer.method in (None, request.method) and answer.path in (None, path):
+                    self._answers.remove(answer)
+                    self.requests.append(request)
+                    return answer
+            self._misfits.append(f"{request.method} {path}")
+        raise ScriptError(f"no answer left for {self._misfits[-1]}")
+
+
+class PlayedBody:
+    """One body being played: a stream of either library, sync and async.
+
+    Attributes:
+        pieces_given: How many pieces were read.
+        is_exhausted: Whether it was read to its end.
+        is_closed: Whether the client closed it, as it must: that is what frees a connection.
+    """
+
+    def __init__(self, answer: ReplayAnswer, read_timeout: float | None, library: ModuleType) -> None:
+        self.pieces_given = 0
+        self.is_exhausted = False
+        self.is_closed = False
+        self._answer = answer
+        self._read_timeout = read_timeout
+        self._library = library
+
+    def _pieces(self) -> Iterator[bytes]:
+        for piece in self._answer.cut(self._answer.body):
+            self.pieces_given += 1
+            yield piece
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the pieces, then end as the answer says."""
+        yield from self._pieces()
+        if self._answer.ending == "stall":
+            threading.Event().wait(HANG_GUARD if self._read_timeout is None else self._read_timeout)
+        self._end()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the pieces, then end as the answer says; other tasks run between two pieces."""
+        for piece in self._pieces():
+            await anyio.lowlevel.checkpoint()
+            yield piece
+        if self._answer.ending == "stall":
+            await (anyio.sleep_forever() if self._read_timeout is None else anyio.sleep(self._read_timeout))
+        self._end()
+
+    def _end(self) -> None:
+        if self._answer.ending == "reset":
+            raise cast("Exception", self._library.ReadError("connection reset, as the test wants it"))
+        if self._answer.ending == "stall":
+            raise cast("Exception", self._library.ReadTimeout("nothing more came, as the test wants it"))
+        self.is_exhausted = True
+
+    def close(self) -> None:
+        """Note that the client is done with it."""
+        self.is_closed = True
+
+    async def aclose(self) -> None:
+        """Note that the client is done with it."""
+        self.is_closed = True
+
+
+PlayedBodyT = TypeVar("PlayedBodyT", bound=PlayedBody)
+
+
+class RequestLike(Protocol):
+    """What either library's request has."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def url(self) -> object: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def extensions(self) -> Mapping[str, object]: ...
+
+
+class TransportCore:
+    """What either library's transport does.
+
+    Attributes:
+        replay: What is played; it knows the requests that came.
+    """
+
+    def __init__(self, replay: Replay | Iterable[ReplayAnswer]) -> None:
+        self.replay = replay if isinstance(replay, Replay) else Replay(*replay)
+
+    def take(self, request: RequestLike, body: bytes) -> tuple[ReplayAnswer, float | None]:
+        """Return the answer to a request, and its read timeout in seconds."""
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        answer = self.replay.answer(ReplayedRequest(request.method, str(request.url), headers, body))
+        timeouts = cast("dict[str, float | None]", request.extensions.get("timeout", {}))
+        return answer, timeouts.get("read")
+
+    def note(self, body: PlayedBodyT) -> PlayedBodyT:
+        """Keep a body that is being played where the test finds it."""
+        self.replay.bodies.append(body)
+        return body
