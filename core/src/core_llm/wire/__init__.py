@@ -1,0 +1,35 @@
+"""The door for authors of wire formats: what a wire is, how answers are framed, and what assembles parts and calls."""
+
+from __future__ import annotations
+
+from core_llm.wire.base import Decoder, Exchange, ModelInfo, WireFormat, WireRequest, WireResponse
+from core_llm.wire.chat_completions import ChatCompletions
+from core_llm.wire.chat_decode import ChatDecoder
+from core_llm.wire.errors import decode_status_error, error_from_object, make_status_error
+from core_llm.wire.frames import Frame, Framer, Framing
+from core_llm.wire.framing import framer_for
+from core_llm.wire.parts import PartsBuilder
+from core_llm.wire.tool_calls import ToolCallAssembler
+from core_llm.wire.usage import UsageFields, usage_from
+
+__all__ = [
+    "ChatCompletions",
+    "ChatDecoder",
+    "Decoder",
+    "Exchange",
+    "Frame",
+    "Framer",
+    "Framing",
+    "ModelInfo",
+    "PartsBuilder",
+    "ToolCallAssembler",
+    "UsageFields",
+    "WireFormat",
+    "WireRequest",
+    "WireResponse",
+    "decode_status_error",
+    "error_from_object",
+    "framer_for",
+    "make_status_error",
+    "usage_from",
+]

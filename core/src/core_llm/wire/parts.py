@@ -68,7 +68,7 @@ class PartsBuilder:
     def text(
         self, text: str, key: Hashable = _Sequential, logprobs: tuple[TokenLogprob, ...] = ()
     ) -> list[StreamEvent]:
-        """Add text to the text part `key`, opening it if need be; log probabilities without a text join the open part."""
+        """Add text to the text part `key`, opening it if need be. Log probabilities alone join the part that is open."""
         part = self._open.get(key)
         if part is not None and part.kind == "text":
             if logprobs:
@@ -84,6 +84,11 @@ class PartsBuilder:
         part.logprobs.extend(logprobs)
         events.append(TextDelta(part.index, text, logprobs))
         return events
+
+    def grip(self) -> tuple[int, list[str]]:
+        """Return index and pieces of the open part without a key, for a hot path to add to until it closes."""
+        part = self._open[_Sequential]
+        return part.index, part.pieces
 
     def reasoning(self, text: str, key: Hashable = _Sequential, state: JSONObject | None = None) -> list[StreamEvent]:
         """Add to the reasoning part `key`, opening it if need be; `state` joins what the provider wants back with it."""
