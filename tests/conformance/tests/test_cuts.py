@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,13 +65,13 @@ def test_truncations_grow_and_leave_out_the_whole() -> None:
 @pytest.mark.parametrize(
     "change",
     [cuts.with_crlf, cuts.with_cr, cuts.with_bom, cuts.with_comments, cuts.without_spaces],
-    ids=lambda f: f.__name__,
+    ids=["CRLF", "CR", "BOM", "comments", "no spaces"],
 )
-def test_a_changed_stream_has_the_same_events(change: cuts.Cut) -> None:
+def test_a_changed_stream_has_the_same_events(change: Callable[[bytes], bytes]) -> None:
     """By the grammar of server-sent events nothing has changed."""
     changed = change(STREAM)
     assert changed != STREAM
-    assert list(walk_sse(bytes(b"".join([changed]) if isinstance(changed, bytes) else b""))) == EVENTS
+    assert list(walk_sse(changed)) == EVENTS
 
 
 def test_comments_stand_alone_and_inside_events() -> None:
