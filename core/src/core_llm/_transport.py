@@ -13,6 +13,7 @@ import ssl
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -117,30 +118,29 @@ class SyncAnswer:
         self._response = response
         self._lib = lib
         self._socket = _socket_of(response)
-        self._chunks: Iterator[bytes] | None = None
+        encoded = "content-encoding" in self.head.headers
+        chunks: Iterator[bytes] = response.iter_bytes() if encoded else iter(response.stream)  # type: ignore[arg-type]  # sync
+        self.read = chunks.__next__
+
+    def failure(self, error: Exception) -> Failed:
+        """Return what an exception of `read` stands for."""
+        return failure(error, self._lib)
 
     def shut_down(self) -> None:
         """Cut the connection, from any thread."""
         shut_down(self._socket)
 
-    def read(self) -> bytes | None | Failed:
-        """Return the next bytes; None at the end."""
-        try:
-            if self._chunks is None:
-                encoded = "content-encoding" in self.head.headers
-                self._chunks = self._response.iter_bytes() if encoded else iter(self._response.stream)  # type: ignore[arg-type]
-            return next(self._chunks, None)
-        except Exception as error:  # noqa: BLE001  # nothing of the library may escape
-            return failure(error, self._lib)
-
     def close(self, *, is_reusable: bool) -> None:
         """Give the connection back if the answer comes to its end; close it otherwise."""
-        while is_reusable and isinstance(self.read(), bytes):
-            pass
         try:
+            while is_reusable:
+                self.read()
+        except StopIteration:
+            pass
+        except Exception:  # noqa: BLE001  # it is closed then
+            self.shut_down()
+        with suppress(Exception):  # it is closed either way
             self._response.close()
-        except Exception:  # noqa: BLE001  # it is closed either way
-            return
 
 
 class AsyncAnswer:
@@ -153,32 +153,30 @@ class AsyncAnswer:
         self._socket = _socket_of(response)
         self.can_shut_down = self._socket is not None
         encoded = "content-encoding" in self.head.headers
-        chunks: AsyncIterator[bytes] = response.aiter_bytes() if encoded else response.stream.__aiter__()  # type: ignore[union-attr]
-        self._next = chunks.__anext__
+        chunks: AsyncIterator[bytes] = response.aiter_bytes() if encoded else response.stream.__aiter__()  # type: ignore[union-attr]  # async
+        self.read = chunks.__anext__
+
+    def failure(self, error: Exception) -> Failed:
+        """Return what an exception of `read` stands for."""
+        return failure(error, self._lib)
 
     def shut_down(self) -> None:
         """Cut the connection, from any thread."""
         shut_down(self._socket)
 
-    async def read(self) -> bytes | None | Failed:
-        """Return the next bytes; None at the end."""
-        try:
-            return await self._next()
-        except StopAsyncIteration:
-            return None
-        except Exception as error:  # noqa: BLE001  # nothing of the library may escape
-            return failure(error, self._lib)
-
     async def close(self, *, is_reusable: bool) -> None:
         """Give the connection back if the answer comes to its end; close it otherwise."""
-        while is_reusable and isinstance(await self.read(), bytes):
+        try:
+            while is_reusable:
+                await self.read()
+        except StopAsyncIteration:
             pass
+        except Exception:  # noqa: BLE001  # it is closed then
+            self.shut_down()
         if not is_reusable:
             self.shut_down()
-        try:
+        with suppress(Exception):  # it is closed either way
             await self._response.aclose()
-        except Exception:  # noqa: BLE001  # it is closed either way
-            return
 
 
 class SyncTransport:

@@ -67,7 +67,8 @@ class Accumulator:
         if self._taken >= count:
             return
         parts = self._parts
-        for event in self._batch[self._taken : count] if self._taken or count < len(self._batch) else self._batch:
+        batch = self._batch
+        for event in batch[self._taken : count] if self._taken or count < len(batch) else batch:
             kind = type(event)
             if kind is TextDelta or kind is ReasoningDelta or kind is RefusalDelta:
                 growing = parts.get(event.part_index)  # type: ignore[union-attr]  # one of the three

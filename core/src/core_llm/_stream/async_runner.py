@@ -47,6 +47,8 @@ class AsyncRunner:
         self._control = control
         self._answer: AsyncAnswer | None = None
         self._local: LocalRun | None = None
+        self.read: Callable[[], Awaitable[bytes | Interrupted]] = _nothing_sent
+        """Reads, raising what the library raises: the hot path calls it, and `read_failure` for what it raises."""
 
     async def perform(self, effect: Effect) -> Outcome:
         """Perform one effect and return its outcome."""
@@ -83,17 +85,18 @@ class AsyncRunner:
                 await anyio.to_thread.run_sync(local.close)
             self._control.set_wake(None)
 
+    def read_failure(self, error: Exception) -> Failed:
+        """Return what an exception of `read` stands for."""
+        assert self._answer is not None  # noqa: S101  # something was read from it
+        return self._answer.failure(error)
+
     async def _read(self) -> Outcome:
-        answer = self._answer
-        assert answer is not None  # noqa: S101  # the engine sends before it reads
-        if self._control.is_interrupted():
-            return INTERRUPTED
-        outcome: bytes | Failed | Interrupted | None
-        if answer.can_shut_down:
-            outcome = await answer.read()
-        else:
-            outcome = await self._scoped(answer.read())
-        return outcome if isinstance(outcome, bytes) or not self._control.is_interrupted() else INTERRUPTED
+        try:
+            return await self.read()
+        except StopAsyncIteration:
+            return None
+        except Exception as error:  # noqa: BLE001  # nothing of the HTTP library may escape
+            return self.read_failure(error)
 
     async def _send(self, request: OutgoingRequest, connect_limit: float) -> Outcome:
         answer = await self._scoped(self._transport.send(request, connect_limit))
@@ -102,8 +105,12 @@ class AsyncRunner:
         if isinstance(answer, Failed):
             return answer if self._control.interruption is None else INTERRUPTED
         self._answer = answer
-        if answer.can_shut_down and not self._control.set_wake(answer.shut_down):
-            answer.shut_down()
+        if answer.can_shut_down:
+            self.read = answer.read
+            if not self._control.set_wake(answer.shut_down):
+                answer.shut_down()
+        else:
+            self.read = lambda: self._scoped(answer.read())
         return answer.head
 
     def _open(self, call: LocalCall) -> Outcome:
@@ -134,6 +141,10 @@ class AsyncRunner:
             result = await awaitable
         self._control.set_wake(None)
         return result
+
+
+async def _nothing_sent() -> bytes:
+    raise StopAsyncIteration
 
 
 def _may_block(function: Callable[[], object]) -> bool:

@@ -9,7 +9,7 @@ from typing import Self
 from core_llm._errors import AbortedError
 from core_llm._events import StreamEvent, TextDelta
 from core_llm._response import Response
-from core_llm._stream.effects import Steps
+from core_llm._stream.effects import READ, Outcome, Steps
 from core_llm._stream.handle import Handle
 from core_llm._stream.plan import CallPlan
 from core_llm._stream.ports import AsyncTransport
@@ -94,26 +94,34 @@ class AsyncStream(Handle):
             raise AbortedError(msg)
         self._is_busy = True
         try:
-            steps = self._running()
-            return steps is not None and await self._advance(steps)
+            return self._state != "done" and await self._advance(self._running())
         finally:
             self._is_busy = False
 
     async def _advance(self, steps: Steps) -> bool:
         """Drive the steps to their next batch; returns False at their end."""
-        perform = self._runner.perform
-        outcome = None
+        runner, send = self._runner, steps.send
+        outcome: Outcome = None
         try:
             while True:
-                effect = steps.send(outcome)
-                if isinstance(effect, list):
-                    self._take(effect)
+                effect = send(outcome)
+                if effect is READ:
+                    try:
+                        outcome = await runner.read()
+                    except StopAsyncIteration:
+                        outcome = None
+                    except Exception as error:  # noqa: BLE001  # nothing of the HTTP library may escape
+                        outcome = runner.read_failure(error)
+                elif isinstance(effect, list):
+                    self._batch = effect
+                    self._pending = iter(effect)
                     return True
-                outcome = await perform(effect)
+                else:
+                    outcome = await runner.perform(effect)
         except StopIteration:
             self._ended(None)
             return False
         except BaseException as error:
-            await self._runner.close()
+            await runner.close()
             self._ended(error)
             raise

@@ -42,17 +42,20 @@ class Control:
 
     Attributes:
         interruption: Why the call must stop; the first reason stays.
+        deadline: The deadline in force (monotonic clock). While `arm` has set one that is not over, it may be moved to
+            any time from `scheduled` on by writing it, which is what makes a deadline free of cost per event.
+        scheduled: When the watchdog looks next.
     """
 
-    __slots__ = ("_deadline", "_limit", "_lock", "_scheduled", "_seconds", "_wake", "interruption", "is_finished")
+    __slots__ = ("_limit", "_lock", "_seconds", "_wake", "deadline", "interruption", "is_finished", "scheduled")
 
     def __init__(self) -> None:
         self.interruption: LimitExceeded | Aborted | None = None
         self.is_finished = False
-        self._deadline = math.inf
+        self.deadline = math.inf
         self._limit: AnyLimit = "total"
         self._seconds = math.inf
-        self._scheduled = math.inf
+        self.scheduled = math.inf
         self._wake: Callable[[], None] | None = None
         self._lock = threading.Lock()
 
@@ -64,20 +67,20 @@ class Control:
         """Set the deadline in force (monotonic clock); it replaces the one before."""
         self._limit = limit
         self._seconds = seconds
-        self._deadline = deadline
-        if deadline < self._scheduled:
+        self.deadline = deadline
+        if deadline < self.scheduled:
             _watchdog.schedule(self, deadline)
 
     def disarm(self) -> None:
         """Take the deadline away."""
-        self._deadline = math.inf
+        self.deadline = math.inf
 
     def finish(self) -> None:
         """Say that the call is over: nothing can interrupt it any more, and the watchdog forgets it."""
         with self._lock:
             self.is_finished = True
             self._wake = None
-            self._deadline = math.inf
+            self.deadline = math.inf
 
     def abort(self, reason: str | None) -> None:
         """Stop the call, from any thread."""
@@ -104,10 +107,10 @@ class Control:
     def _expire(self, now: float) -> float:
         """Enforce the deadline; return when to look again (infinity: never). Only for the watchdog."""
         # Forget the schedule before reading the deadline: an `arm` that comes between the two then schedules itself.
-        self._scheduled = math.inf
-        deadline = self._deadline
+        self.scheduled = math.inf
+        deadline = self.deadline
         if deadline > now:
-            self._scheduled = deadline
+            self.scheduled = deadline
             return deadline
         self._interrupt(LimitExceeded(self._limit, self._seconds))
         return math.inf
@@ -127,7 +130,7 @@ class _Watchdog:
         with self._condition:
             if self._pid != os.getpid():
                 self._start()
-            control._scheduled = deadline  # noqa: SLF001  # the two share this room
+            control.scheduled = deadline
             heapq.heappush(self._heap, (deadline, next(self._numbers), control))
             if deadline < self._wakes_at:
                 self._condition.notify()

@@ -36,7 +36,10 @@ class Send:
 
 @dataclass(slots=True)
 class Read:
-    """Read the next bytes of the body, however many there are. Outcome: bytes, None at the end, Failed or Interrupted."""
+    """Read the next bytes of the body, however many there are. Outcome: bytes, None at the end, Failed or Interrupted.
+
+    A connection that was cut from outside reads as ended or failed, so the engine asks `Control.interruption` first.
+    """
 
 
 @dataclass(slots=True)

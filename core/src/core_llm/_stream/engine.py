@@ -109,7 +109,7 @@ def _attempt(call: CallState, attempt: Attempt, *, is_stream: bool) -> Step:
 
 def error_status(call: CallState, head: Head) -> Step:
     """Read the body of an error, as far as it is worth it, and return the error."""
-    body = yield from read_all(MAX_ERROR_BODY)
+    body = yield from read_all(call, MAX_ERROR_BODY)
     yield Close(is_reusable=isinstance(body, bytes))
     if call.control.interruption is not None:
         return call.interruption()

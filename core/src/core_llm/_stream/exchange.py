@@ -76,6 +76,6 @@ def _once(call: CallState, request: OutgoingRequest) -> ExchangeSteps[WireRespon
         failed = yield from error_status(call, head)
         assert failed is not None  # noqa: S101  # an error status is always an error
         return failed
-    body = yield from read_all(MAX_PLAIN_BODY)
+    body = yield from read_all(call, MAX_PLAIN_BODY)
     yield Close(is_reusable=isinstance(body, bytes))
     return WireResponse(head.status, head.headers, body) if isinstance(body, bytes) else call.transport_error(body, "body")

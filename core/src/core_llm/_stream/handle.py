@@ -49,29 +49,21 @@ class Handle:
         self._steps = run(self._call)
         self._state = "open"
 
-    def _running(self) -> Steps | None:
-        """Return the call's steps, or None if it has finished.
+    def _running(self) -> Steps:
+        """Return the call's steps.
 
         Raises:
             CoreLLMError: It was not begun, was closed before its end, or failed before.
         """
+        if self._state == "open" and self._steps is not None:
+            return self._steps
         if self._error is not None:
             raise self._error
-        match self._state:
-            case "open":
-                return self._steps
-            case "done":
-                return None
-            case "new":
-                msg = "the stream is not open; use it as `with client.stream(...) as stream:`"
-                raise InvalidRequestError(msg)
-            case "closed":
-                msg = "the stream was closed before its end; .response has what arrived"
-                raise AbortedError(msg, partial=self.response)
-
-    def _take(self, batch: Sequence[StreamEvent]) -> None:
-        self._batch = batch
-        self._pending = iter(batch)
+        if self._state == "new":
+            msg = "the stream is not open; use it as `with client.stream(...) as stream:`"
+            raise InvalidRequestError(msg)
+        msg = "the stream was closed before its end; .response has what arrived"
+        raise AbortedError(msg, partial=self.response)
 
     def _ended(self, error: BaseException | None) -> None:
         """Note how the call ended; an error of ours is raised again whenever the stream is asked for more."""

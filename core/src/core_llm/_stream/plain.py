@@ -21,7 +21,7 @@ from core_llm._events import (
 )
 from core_llm._messages import FilePart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from core_llm._response import Response
-from core_llm._stream.effects import READ, Close, Effect, Failed, Interrupted, Outcome, Step
+from core_llm._stream.effects import INTERRUPTED, READ, Close, Effect, Failed, Interrupted, Outcome, Step
 from core_llm._stream.plan import CallPlan
 from core_llm._stream.state import CallState
 from core_llm.wire.errors import decode_status_error
@@ -33,7 +33,7 @@ BODY_SHOWN = 500
 def plain(call: CallState, first_chunk: bytes = b"") -> Step:
     """Read a plain answer and hand it on; `first_chunk` is what was read of it already."""
     call.arm("first_event", call.first)
-    body = yield from read_all(MAX_PLAIN_BODY, first_chunk)
+    body = yield from read_all(call, MAX_PLAIN_BODY, first_chunk)
     yield Close(is_reusable=isinstance(body, bytes))
     if not isinstance(body, bytes):
         return call.transport_error(body, "body")
@@ -53,13 +53,15 @@ def plain(call: CallState, first_chunk: bytes = b"") -> Step:
 
 
 def read_all(
-    bound: int, first_chunk: bytes = b""
+    call: CallState, bound: int, first_chunk: bytes = b""
 ) -> Generator[Effect | list[StreamEvent], Outcome, bytes | Failed | Interrupted]:
     """Read a body to its end."""
     chunks = [first_chunk]
     size = len(first_chunk)
     while True:
         chunk = yield READ
+        if call.control.is_interrupted():
+            return INTERRUPTED
         if chunk is None:
             return b"".join(chunks)
         if isinstance(chunk, Failed | Interrupted):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from core_llm._provider import OutgoingRequest
@@ -17,8 +17,11 @@ class SyncAnswer(Protocol):
 
     head: Head
 
-    def read(self) -> bytes | None | Failed:
-        """Return the next bytes; None at the end."""
+    read: Callable[[], bytes]
+    """Returns the next bytes; raises StopIteration at the end, and whatever the library raises."""
+
+    def failure(self, error: Exception) -> Failed:
+        """Return what an exception of `read` stands for."""
         ...
 
     def shut_down(self) -> None:
@@ -37,8 +40,11 @@ class AsyncAnswer(Protocol):
     can_shut_down: bool
     """Whether `shut_down` wakes a blocked read; where not, reads run in a cancel scope."""
 
-    async def read(self) -> bytes | None | Failed:
-        """Return the next bytes; None at the end."""
+    read: Callable[[], Awaitable[bytes]]
+    """Returns the next bytes; raises StopAsyncIteration at the end, and whatever the library raises."""
+
+    def failure(self, error: Exception) -> Failed:
+        """Return what an exception of `read` stands for."""
         ...
 
     def shut_down(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core_llm._errors import CoreLLMError, Limit
 from core_llm._events import PartEnd, StreamEvent
-from core_llm._stream.effects import READ, Close, Failed, Interrupted, Step, Steps
+from core_llm._stream.effects import INTERRUPTED, READ, Close, Failed, Interrupted, Step, Steps
 from core_llm._stream.plain import plain
 from core_llm._stream.state import MARKER_GRACE_SECONDS, CallState
 from core_llm.wire.base import Decoder
@@ -21,14 +21,23 @@ def streamed(call: CallState, framing: Framing) -> Step:
     decoder = call.plan.provider.wire(request.model).decoder(request)
     framer = framer_for(framing)
     feed, decode, begin, monotonic = framer.feed, decoder.feed, call.accumulator.begin, call.plan.clock.monotonic
+    control, ends = call.control, call.ends
     error: CoreLLMError | None = None
     limit: Limit = "first_event"
-    seconds, waited = call.first, 0.0
+    seconds, waited, is_armed = call.first, 0.0, False
     chunk: object = b""
     may_be_plain = framing == "sse"
     while error is None and not decoder.is_done and type(chunk) is bytes:
-        now = call.arm(limit, seconds, waited)
+        now = monotonic()
+        deadline = now + seconds - waited
+        if is_armed and control.scheduled <= deadline < ends:
+            control.deadline = deadline
+        else:
+            call.arm(limit, seconds, waited)
+            is_armed = True
         chunk = yield READ
+        if control.interruption is not None:
+            chunk = INTERRUPTED
         if may_be_plain and type(chunk) is bytes:
             if chunk.lstrip()[:1] in NOT_EVENTS:
                 return (yield from plain(call, chunk))
@@ -47,9 +56,10 @@ def streamed(call: CallState, framing: Framing) -> Step:
         if events:
             if not call.had_content or call.pipeline is not None:
                 events = call.handed(events, decoder.id, decoder.model)
-            limit, seconds, waited = "between_events", call.between, 0.0
-            if decoder.is_complete:
-                seconds = min(seconds, MARKER_GRACE_SECONDS)
+            waited = 0.0
+            if limit != "between_events" or decoder.is_complete:
+                limit, is_armed = "between_events", False
+                seconds = min(call.between, MARKER_GRACE_SECONDS) if decoder.is_complete else call.between
             begin(events)
             yield events
         else:

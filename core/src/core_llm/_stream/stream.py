@@ -10,7 +10,7 @@ from typing import Self
 from core_llm._errors import AbortedError
 from core_llm._events import StreamEvent, TextDelta
 from core_llm._response import Response
-from core_llm._stream.effects import Steps
+from core_llm._stream.effects import READ, Outcome, Steps
 from core_llm._stream.handle import Handle
 from core_llm._stream.plan import CallPlan
 from core_llm._stream.ports import SyncTransport
@@ -93,26 +93,34 @@ class Stream(Handle):
             msg = "two threads read from one stream; give each consumer its own"
             raise AbortedError(msg)
         try:
-            steps = self._running()
-            return steps is not None and self._advance(steps)
+            return self._state != "done" and self._advance(self._running())
         finally:
             self._busy.release()
 
     def _advance(self, steps: Steps) -> bool:
         """Drive the steps to their next batch; returns False at their end."""
-        perform = self._runner.perform
-        outcome = None
+        runner, send = self._runner, steps.send
+        outcome: Outcome = None
         try:
             while True:
-                effect = steps.send(outcome)
-                if isinstance(effect, list):
-                    self._take(effect)
+                effect = send(outcome)
+                if effect is READ:
+                    try:
+                        outcome = runner.read()
+                    except StopIteration:
+                        outcome = None
+                    except Exception as error:  # noqa: BLE001  # nothing of the HTTP library may escape
+                        outcome = runner.read_failure(error)
+                elif isinstance(effect, list):
+                    self._batch = effect
+                    self._pending = iter(effect)
                     return True
-                outcome = perform(effect)
+                else:
+                    outcome = runner.perform(effect)
         except StopIteration:
             self._ended(None)
             return False
         except BaseException as error:
-            self._runner.close()
+            runner.close()
             self._ended(error)
             raise

@@ -36,16 +36,14 @@ class SyncRunner:
         self._control = control
         self._answer: SyncAnswer | None = None
         self._local: LocalRun | None = None
+        self.read: Callable[[], bytes] = _nothing_sent
+        """Reads, raising what the library raises: the hot path calls it, and `read_failure` for what it raises."""
 
     def perform(self, effect: Effect) -> Outcome:
         """Perform one effect and return its outcome."""
         match effect:
             case Read():
-                assert self._answer is not None  # noqa: S101  # the engine sends before it reads
-                if self._control.interruption is not None:
-                    return INTERRUPTED
-                outcome = self._answer.read()
-                return outcome if isinstance(outcome, bytes) else self._unless_interrupted(outcome)
+                return self._read()
             case PullLocal():
                 assert self._local is not None  # noqa: S101  # as above
                 return self._local.pull()
@@ -70,6 +68,19 @@ class SyncRunner:
             local.close()
             self._control.set_wake(None)
 
+    def read_failure(self, error: Exception) -> Failed:
+        """Return what an exception of `read` stands for."""
+        assert self._answer is not None  # noqa: S101  # something was read from it
+        return self._answer.failure(error)
+
+    def _read(self) -> Outcome:
+        try:
+            return self.read()
+        except StopIteration:
+            return None
+        except Exception as error:  # noqa: BLE001  # nothing of the HTTP library may escape
+            return self.read_failure(error)
+
     def _send(self, request: OutgoingRequest, connect_limit: float) -> Outcome:
         sockets: list[object] = []
         if not self._control.set_wake(lambda: self._transport.cut(sockets)):
@@ -87,6 +98,7 @@ class SyncRunner:
         if not self._control.set_wake(answer.shut_down):
             answer.shut_down()
         self._answer = answer
+        self.read = answer.read
         return answer.head
 
     def _open(self, call: LocalCall) -> Outcome:
@@ -119,3 +131,7 @@ class SyncRunner:
 
     def _unless_interrupted(self, outcome: Failed | None) -> Failed | Interrupted | None:
         return outcome if self._control.interruption is None else INTERRUPTED
+
+
+def _nothing_sent() -> bytes:
+    raise StopIteration
