@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core_llm._json import JSONObject, JSONValue
 from core_llm.wire.base import Decoder, Exchange, ModelInfo, WireFormat, WireRequest, WireResponse
 from core_llm.wire.chat_completions import ChatCompletions
 from core_llm.wire.chat_decode import ChatDecoder
@@ -20,6 +21,8 @@ __all__ = [
     "Frame",
     "Framer",
     "Framing",
+    "JSONObject",
+    "JSONValue",
     "ModelInfo",
     "PartsBuilder",
     "ToolCallAssembler",

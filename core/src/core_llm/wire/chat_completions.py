@@ -139,5 +139,8 @@ class ChatCompletions(ChatEncoding):
             raise MalformedResponseError(f"{self.provider} did not list its models as JSON", frame=shown) from None
         if isinstance(body, dict) and (error := self.find_error(body)) is not None:
             raise error_from_object(error, headers=response.headers)
-        listed = body.get("data") or body.get("models") if isinstance(body, dict) else body
+        listed = body.get("data", body.get("models")) if isinstance(body, dict) else body
+        if not isinstance(listed, list):
+            shown = response.body[:FRAME_SHOWN].decode("utf-8", "replace")
+            raise MalformedResponseError(f"{self.provider} answered with no list of models", frame=shown)
         return tuple(model for item in as_objects(listed) if (model := read_model(item)) is not None)

@@ -56,7 +56,7 @@ class ChatDecoder(DeltaDecoder):
             chunk = from_json(frame.data)
         except ValueError:
             return self._feed_odd(frame)
-        # The common frame is told by its sizes: those of one before it which had nothing but a delta to tell. This being
+        # The common frame is told by its sizes: those of one before it that had nothing but a delta to tell. This being
         # the hot path, it is taken apart unguarded; what is of another shape goes the long way.
         delta = None
         try:

@@ -33,6 +33,8 @@ from core_llm.wire.chat_values import as_objects
 class ChatEncoding(WireFormat):
     """The half of the wire that writes requests.
 
+    An attribute is set in a subclass or, where it depends on the configuration, in its `__init__`.
+
     Attributes:
         chat_path: Where answers are asked for.
         models_path: Where models are listed.
@@ -45,9 +47,9 @@ class ChatEncoding(WireFormat):
         audio_formats: Second half of an audio media type → the server's word, where it is another.
     """
 
-    chat_path: ClassVar[str] = "/chat/completions"
-    models_path: ClassVar[str] = "/models"
-    settings_fields: ClassVar[Mapping[str, str]] = {
+    chat_path: str = "/chat/completions"
+    models_path: str = "/models"
+    settings_fields: Mapping[str, str] = {
         "temperature": "temperature",
         "top_p": "top_p",
         "top_k": "top_k",  # not OpenAI's own, but of most servers that run open models
@@ -62,9 +64,9 @@ class ChatEncoding(WireFormat):
         "parallel_tool_calls": "parallel_tool_calls",
         "service_tier": "service_tier",
     }
-    sends_stream_options: ClassVar[bool] = True
-    system_role: ClassVar[str] = "system"
-    reasoning_field: ClassVar[str | None] = None
+    sends_stream_options: bool = True
+    system_role: str = "system"
+    reasoning_field: str | None = None
     returned_fields: ClassVar[tuple[str, ...]] = ("annotations", "extra_content")
     returned_call_fields: ClassVar[tuple[str, ...]] = ("extra_content",)
     audio_formats: ClassVar[Mapping[str, str]] = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav", "x-m4a": "m4a"}

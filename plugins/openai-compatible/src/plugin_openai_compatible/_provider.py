@@ -1,0 +1,40 @@
+"""Any server that speaks Chat Completions: vLLM, SGLang, LM Studio, llama.cpp's server, hosted services, gateways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from core_llm import Provider, hookimpl
+from core_llm.wire import ChatCompletions, JSONValue
+
+
+class CompatibleChat(ChatCompletions):
+    """Chat Completions as compatible servers have it: most still know the bound on output by its first name."""
+
+    def __init__(self, provider: str, options: Mapping[str, JSONValue] | None = None) -> None:
+        super().__init__(provider, options)
+        bound = self.options.get("max_tokens_field") or "max_tokens"
+        self.settings_fields = {**ChatCompletions.settings_fields, "max_tokens": str(bound)}
+        self.sends_stream_options = self.options.get("stream_usage") is not False
+        reasoning = self.options.get("reasoning_field")
+        self.reasoning_field = str(reasoning) if reasoning else None
+
+
+class OpenAICompatible(Provider):
+    """A server at any address; each is a named endpoint in the configuration, with this provider as its `type`."""
+
+    name = "openai-compatible"
+    needs_api_key = False
+    wire_format = CompatibleChat
+    options: ClassVar[Mapping[str, str]] = {
+        "max_tokens_field": "field for the bound on output tokens, if not max_tokens",
+        "stream_usage": "false for a server that rejects stream_options; usage is then unknown",
+        "reasoning_field": "field in which the server wants the model's reasoning back, e.g. reasoning_content",
+    }
+
+
+@hookimpl
+def core_llm_register_providers() -> list[type[Provider] | Provider]:
+    """Offer the provider that named endpoints are made of."""
+    return [OpenAICompatible]
