@@ -222,14 +222,14 @@ def _parse_toml(content: bytes, path: Path) -> Layer:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         message = str(error)
-        if found := re.search(r"\s*\(at line (\d+), column (\d+)\)$", message):
-            line, column = int(found[1]), int(found[2])
-            message = message[: found.start()]
-        else:  # "(at end of document)"
-            message = re.sub(r"\s*\(at end of document\)$", "; the file ends too early", message)
-            line, column = text.count("\n") + 1, len(text) - text.rfind("\n")
-        # Not chained: from Python 3.14 on, tomllib's error holds the whole text of the file.
-        raise ConfigError(f"{path}, line {line}, column {column}: {message}") from None
+    # Not inside the block, so that nothing leads to the error: from Python 3.14 on, it holds the text of the file.
+    if found := re.search(r"\s*\(at line (\d+), column (\d+)\)$", message):
+        line, column = int(found[1]), int(found[2])
+        message = message[: found.start()]
+    else:  # "(at end of document)"
+        message = re.sub(r"\s*\(at end of document\)$", "; the file ends too early", message)
+        line, column = text.count("\n") + 1, len(text) - text.rfind("\n")
+    raise ConfigError(f"{path}, line {line}, column {column}: {message}")
 
 
 def _warn_of_readers(path: Path, leaves: Leaves) -> None:

@@ -85,8 +85,9 @@ def build_values(leaves: Leaves, *, is_strict: bool = False) -> ConfigValues:
     try:
         return ConfigValues.model_validate(nested, strict=is_strict)
     except ValidationError as error:
-        # Not chained: pydantic's error holds the input, which may be a key.
-        raise _wrong_value(error, leaves) from None
+        wrong = _wrong_value(error, leaves)
+    # Not inside the block, so that nothing leads to pydantic's error, which holds the input: it may be a key.
+    raise wrong
 
 
 def explain_leaves(leaves: Leaves) -> list[ExplainedSetting]:

@@ -155,6 +155,6 @@ def _scan(_state: _PathState) -> dict[str, tuple[Installed, ...]]:
     """
     found = importlib.metadata.entry_points()
     return {
-        group: tuple(Installed(entry) for entry in sorted(found.select(group=group), key=lambda entry: entry.name))
+        group: tuple(Installed(entry) for entry in sorted(found.select(group=group), key=lambda e: (e.name, e.value)))
         for group in GROUPS
     }

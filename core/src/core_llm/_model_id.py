@@ -73,5 +73,5 @@ def _alternatives(values: ConfigValues, text: str) -> str:
         names = ", ".join(sorted(values.roles))
         hint += f"; did you mean the role {near[0]!r}?" if near else f"; or name a role: {names}"
     if values.default_model is not None:
-        hint += f"{'' if hint.endswith('?') else ';'} leave it out for the default, {values.default_model}"
+        hint += f"{' Or' if hint.endswith('?') else '; or'} leave it out for the default, {values.default_model}"
     return hint

@@ -220,11 +220,11 @@ class PluginRegistry:
 
     def _join(self, plugin: object) -> None:
         """Let a plugin that the caller gives take part. Unlike an installed one, it fails at once."""
-        label = f"plugin {shown(plugin)}"
+        label = f"{shown(plugin)} (given to the client)"
         if isinstance(plugin, str | type):
-            raise PluginLoadError(f"{label} cannot be used; pass a module, or an instance of the class")
+            raise PluginLoadError(f"{label} cannot be a plugin; pass a module, or an instance of the class")
         if self._hooks.is_registered(plugin):
-            raise PluginLoadError(f"{label} is given twice")
+            raise PluginLoadError(f"{label} is there twice")
         self._hooks.register(plugin, label)
         for offer in self._offers_of(plugin, label) or ():
             self._give(offer, label)
