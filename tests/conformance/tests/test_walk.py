@@ -83,6 +83,11 @@ def test_content_in_pieces_is_text_and_reasoning() -> None:
     assert (answer.text, answer.reasoning) == ("4", "2+2")
 
 
+def test_speech_is_told_by_its_transcript() -> None:
+    """An answer in sound has no content; what was said is its text."""
+    assert plain({"content": None, "audio": {"id": "a", "data": "UklG", "transcript": "Hello"}}).text == "Hello"
+
+
 def test_a_refusal_is_a_content_filter() -> None:
     """The wire says stop; the refusal says why."""
     answer = plain({"content": None, "refusal": "No."})

@@ -117,6 +117,7 @@ def _walk_object(walk: _Walk, value: JsonObject, content_key: str) -> None:
 def _walk_content(walk: _Walk, message: JsonObject) -> None:
     content = message.get("content")
     walk.text.append(as_text(content))
+    walk.text.append(as_text(as_object(message.get("audio")).get("transcript")))
     for piece in as_objects(content):  # Mistral's reasoning models: thinking and text by turns
         walk.text.append(as_text(piece.get("text")))
         walk.reasoning += [as_text(thought.get("text")) for thought in as_objects(piece.get("thinking"))]
