@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from math import inf
 from types import TracebackType
 from typing import Self
 
@@ -113,6 +114,7 @@ class AsyncStream(Handle):
                     except Exception as error:  # noqa: BLE001  # nothing of the HTTP library may escape
                         outcome = runner.read_failure(error)
                 elif isinstance(effect, list):
+                    self._control.deadline = inf
                     self._batch = effect
                     self._pending = iter(effect)
                     return True

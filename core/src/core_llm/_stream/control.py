@@ -17,9 +17,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core_llm._errors import Limit
+from core_llm._logging import logger
 
 AnyLimit = Limit | Literal["drain"]
 """The limits a caller can set, and the short one for giving a connection back."""
+CLEAN_FROM = 256
+"""How many deadlines the watchdog holds before it looks for those of calls that are over."""
 
 
 @dataclass(slots=True)
@@ -42,45 +45,67 @@ class Control:
 
     Attributes:
         interruption: Why the call must stop; the first reason stays.
-        deadline: The deadline in force (monotonic clock). While `arm` has set one that is not over, it may be moved to
-            any time from `scheduled` on by writing it, which is what makes a deadline free of cost per event.
+        deadline: When what is waited for now must have come (monotonic clock); infinity while nothing is waited for, so
+            that the consumer's own time does not count. After an `arm` it may be moved to any time from `scheduled` on by
+            writing it, which is what makes a deadline free of cost per event.
+        ends: When the whole call must be over.
         scheduled: When the watchdog looks next.
     """
 
-    __slots__ = ("_limit", "_lock", "_seconds", "_wake", "deadline", "interruption", "is_finished", "scheduled")
+    __slots__ = (
+        "_limit",
+        "_lock",
+        "_seconds",
+        "_total",
+        "_wake",
+        "deadline",
+        "ends",
+        "interruption",
+        "is_finished",
+        "scheduled",
+    )
 
     def __init__(self) -> None:
         self.interruption: LimitExceeded | Aborted | None = None
         self.is_finished = False
         self.deadline = math.inf
+        self.ends = math.inf
+        self.scheduled = math.inf
         self._limit: AnyLimit = "total"
         self._seconds = math.inf
-        self.scheduled = math.inf
+        self._total = math.inf
         self._wake: Callable[[], None] | None = None
-        self._lock = threading.Lock()
+        # Reentrant, for a signal handler may abort the call while this very thread is in here.
+        self._lock = threading.RLock()
 
     def is_interrupted(self) -> bool:
         """Whether the call must stop."""
         return self.interruption is not None
 
+    def begin(self, total: float, ends: float) -> None:
+        """Set the limit of the whole call; the watchdog learns of it with the first `arm`."""
+        self._total = total
+        self.ends = ends
+
     def arm(self, limit: AnyLimit, seconds: float, deadline: float) -> None:
-        """Set the deadline in force (monotonic clock); it replaces the one before."""
+        """Say what is waited for now, and until when; it replaces what was waited for before."""
         self._limit = limit
         self._seconds = seconds
         self.deadline = deadline
-        if deadline < self.scheduled:
-            _watchdog.schedule(self, deadline)
+        look = min(deadline, self.ends)
+        if look < self.scheduled:
+            _watchdog.schedule(self, look)
 
     def disarm(self) -> None:
-        """Take the deadline away."""
+        """Take all deadlines away: the answer is whole."""
         self.deadline = math.inf
+        self.ends = math.inf
 
     def finish(self) -> None:
         """Say that the call is over: nothing can interrupt it any more, and the watchdog forgets it."""
         with self._lock:
             self.is_finished = True
             self._wake = None
-            self.deadline = math.inf
 
     def abort(self, reason: str | None) -> None:
         """Stop the call, from any thread."""
@@ -105,15 +130,22 @@ class Control:
                 self._wake()
 
     def _expire(self, now: float) -> float:
-        """Enforce the deadline; return when to look again (infinity: never). Only for the watchdog."""
+        """Enforce the deadlines; return when to look again (infinity: never). Only for the watchdog."""
         # Forget the schedule before reading the deadline: an `arm` that comes between the two then schedules itself.
         self.scheduled = math.inf
         deadline = self.deadline
-        if deadline > now:
-            self.scheduled = deadline
-            return deadline
-        self._interrupt(LimitExceeded(self._limit, self._seconds))
-        return math.inf
+        if self.is_finished:
+            return math.inf
+        if self.ends <= now:
+            self._interrupt(LimitExceeded("total", self._total))
+            return math.inf
+        if deadline <= now:
+            self._interrupt(LimitExceeded(self._limit, self._seconds))
+            return math.inf
+        # Nothing is waited for: the next wait, if it is as long as the last, cannot be over before this.
+        look = now + self._seconds if deadline == math.inf else deadline
+        self.scheduled = min(look, self.ends)
+        return self.scheduled
 
 
 class _Watchdog:
@@ -124,22 +156,26 @@ class _Watchdog:
         self._heap: list[tuple[float, int, Control]] = []
         self._numbers = itertools.count()
         self._wakes_at = math.inf
-        self._pid: int | None = None
+        self._clean_at = CLEAN_FROM
+        self._is_running = False
 
-    def schedule(self, control: Control, deadline: float) -> None:
+    def schedule(self, control: Control, look: float) -> None:
         with self._condition:
-            if self._pid != os.getpid():
-                self._start()
-            control.scheduled = deadline
-            heapq.heappush(self._heap, (deadline, next(self._numbers), control))
-            if deadline < self._wakes_at:
+            if not self._is_running:
+                self._is_running = True
+                threading.Thread(target=self._watch, name="core-llm-watchdog", daemon=True).start()
+            if len(self._heap) >= self._clean_at:
+                self._forget_finished()
+            control.scheduled = look
+            heapq.heappush(self._heap, (look, next(self._numbers), control))
+            if look < self._wakes_at:
                 self._condition.notify()
 
-    def _start(self) -> None:
-        """Start the thread; again after a fork, which leaves it behind."""
-        self._pid = os.getpid()
-        self._heap.clear()
-        threading.Thread(target=self._watch, name="core-llm-watchdog", daemon=True).start()
+    def _forget_finished(self) -> None:
+        """Drop the calls that are over long before their deadlines; done at double the size that it left last."""
+        self._heap = [entry for entry in self._heap if not entry[2].is_finished]
+        heapq.heapify(self._heap)
+        self._clean_at = max(CLEAN_FROM, 2 * len(self._heap))
 
     def _watch(self) -> None:
         while True:
@@ -147,11 +183,16 @@ class _Watchdog:
                 now = time.monotonic()
                 while not self._heap or self._heap[0][0] > now:
                     self._wakes_at = self._heap[0][0] if self._heap else math.inf
-                    self._condition.wait(None if self._wakes_at == math.inf else self._wakes_at - now)
+                    left = min(self._wakes_at - now, threading.TIMEOUT_MAX)
+                    self._condition.wait(left)
                     self._wakes_at = -math.inf
                     now = time.monotonic()
                 control = heapq.heappop(self._heap)[2]
-            again = control._expire(now)  # noqa: SLF001  # as above
+            try:
+                again = control._expire(now)  # noqa: SLF001  # the two share this room
+            except Exception:  # noqa: BLE001  # one call's socket must not take the deadlines of all others along
+                logger.warning("a call could not be woken at its deadline", exc_info=True)
+                again = math.inf
             if again < math.inf:
                 with self._condition:
                     heapq.heappush(self._heap, (again, next(self._numbers), control))
@@ -159,3 +200,6 @@ class _Watchdog:
 
 
 _watchdog = _Watchdog()
+if hasattr(os, "register_at_fork"):
+    # A fork leaves the thread behind, and with it a lock that it may hold.
+    os.register_at_fork(after_in_child=lambda: _watchdog.__init__())  # type: ignore[misc]  # begin anew

@@ -21,7 +21,7 @@ def streamed(call: CallState, framing: Framing) -> Step:
     decoder = call.plan.provider.wire(request.model).decoder(request)
     framer = framer_for(framing)
     feed, decode, begin, monotonic = framer.feed, decoder.feed, call.accumulator.begin, call.plan.clock.monotonic
-    control, ends = call.control, call.ends
+    control = call.control
     error: CoreLLMError | None = None
     limit: Limit = "first_event"
     seconds, waited, is_armed = call.first, 0.0, False
@@ -30,7 +30,7 @@ def streamed(call: CallState, framing: Framing) -> Step:
     while error is None and not decoder.is_done and type(chunk) is bytes:
         now = monotonic()
         deadline = now + seconds - waited
-        if is_armed and control.scheduled <= deadline < ends:
+        if is_armed and control.scheduled <= deadline:
             control.deadline = deadline
         else:
             call.arm(limit, seconds, waited)

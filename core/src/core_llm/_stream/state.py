@@ -60,6 +60,7 @@ class CallState:
     def restart_clock(self) -> None:
         """Let the total limit count from now: the call begins."""
         self.ends = self.plan.clock.monotonic() + self.total
+        self.control.begin(self.total, self.ends)
 
     @property
     def endpoint(self) -> str:
@@ -75,13 +76,9 @@ class CallState:
         return self.response or self.accumulator.snapshot()
 
     def arm(self, limit: Limit, seconds: float, waited: float = 0.0) -> float:
-        """Set the deadline of what is waited for next, or of the whole call where that is nearer; return the time."""
+        """Set the deadline of what is waited for next; return the time."""
         now = self.plan.clock.monotonic()
-        deadline = now + seconds - waited
-        if deadline < self.ends:
-            self.control.arm(limit, seconds, deadline)
-        else:
-            self.control.arm("total", self.total, self.ends)
+        self.control.arm(limit, seconds, now + seconds - waited)
         return now
 
     def handed(self, events: list[StreamEvent], id_: str | None, model: str | None) -> list[StreamEvent]:

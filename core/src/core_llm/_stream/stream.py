@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from math import inf
 from types import TracebackType
 from typing import Self
 
@@ -112,6 +113,7 @@ class Stream(Handle):
                     except Exception as error:  # noqa: BLE001  # nothing of the HTTP library may escape
                         outcome = runner.read_failure(error)
                 elif isinstance(effect, list):
+                    self._control.deadline = inf
                     self._batch = effect
                     self._pending = iter(effect)
                     return True
