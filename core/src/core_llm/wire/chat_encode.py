@@ -144,14 +144,15 @@ class ChatEncoding(WireFormat):
         waiting: list[JSONValue] = []
         for message in messages:
             results = [part for part in message.parts if isinstance(part, ToolResultPart)]
-            if not results and waiting:
-                encoded.append({"role": "user", "content": waiting})
-                waiting = []
             for result in results:
                 encoded.append(self.encode_tool_result(result))
                 waiting += self._files_of(result)
-            if not results or len(results) < len(message.parts):
-                encoded.append(self.encode_message(message))
+            if results and len(results) == len(message.parts):
+                continue
+            if waiting:
+                encoded.append({"role": "user", "content": waiting})
+                waiting = []
+            encoded.append(self.encode_message(message))
         if waiting:
             encoded.append({"role": "user", "content": waiting})
         return encoded
