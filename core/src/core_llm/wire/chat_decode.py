@@ -20,6 +20,7 @@ from core_llm.wire.chat_deltas import DeltaDecoder
 from core_llm.wire.chat_values import as_objects, as_text, read_logprobs, read_sources
 from core_llm.wire.errors import error_from_object
 from core_llm.wire.frames import Frame
+from core_llm.wire.template import TextTemplate
 
 if TYPE_CHECKING:
     from core_llm.wire.chat_completions import ChatCompletions
@@ -32,6 +33,8 @@ NO_METADATA = frozenset(
     "id object created model choices usage error obfuscation p citations search_results type".split()
 )
 """Top-level fields that are read elsewhere, say nothing, or pad the frame (`obfuscation`, and Mistral's `p`)."""
+PADS = ("obfuscation", "p")
+"""Fields that pad a frame with random letters, so that its size tells an eavesdropper nothing: OpenAI's and Mistral's."""
 NO_CHOICE_METADATA = frozenset("index delta message text finish_reason finish_details logprobs usage error".split())
 
 
@@ -49,11 +52,17 @@ class ChatDecoder(DeltaDecoder):
         self._is_finished = False
         self._has_delta = False
         self._top_size = self._choice_size = -1
+        template = TextTemplate("content", PADS)
+        self._match, self._learn = template.match, template.learn
 
     def feed(self, frame: Frame) -> Sequence[StreamEvent]:
         """Take the next frame and return its events."""
+        data = frame.data
+        if self._open == "text" and (known := self._match(data)):
+            self._append(known)
+            return [TextDelta(self._index, known)]
         try:
-            chunk = from_json(frame.data)
+            chunk = from_json(data)
         except ValueError:
             return self._feed_odd(frame)
         # The common frame is told by its sizes: those of one before it that had nothing but a delta to tell. This being
@@ -75,6 +84,7 @@ class ChatDecoder(DeltaDecoder):
             if self._open == "text" and len(delta) == 1 and type(text := delta.get("content")) is str:
                 if not text:
                     return ()
+                self._learn(data)
                 self._append(text)
                 return [TextDelta(self._index, text)]
             return self._read_delta(delta)
