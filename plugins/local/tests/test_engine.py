@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from core_llm._errors import AbortedError, BadRequestError, ConfigError, ContextLengthError, InvalidRequestError
-from core_llm._json import JSONObject
+from core_llm import AbortedError, BadRequestError, ConfigError, ContextLengthError, InvalidRequestError
+from core_llm.wire import JSONObject
 from plugin_local._engine import LocalEngine
 from plugin_local._native import EngineOptions
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core_llm._errors import InvalidRequestError
+from core_llm import InvalidRequestError
 from plugin_local._gguf import ModelMetadata, explain_load_failure, read_metadata
 
 TEXT, ARRAY, UINT32 = 8, 9, 4

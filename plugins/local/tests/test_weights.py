@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from core_llm._errors import AbortedError, ConfigError, InvalidRequestError
+from core_llm import AbortedError, ConfigError, InvalidRequestError
 from plugin_local._fetch import Installer
 from plugin_local._weights import WeightsSource, fetch, locate
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 
-from core_llm._errors import AbortedError, ConfigError, MalformedResponseError
-from core_llm._json import JSONObject, JSONValue
+from core_llm import AbortedError, ConfigError, MalformedResponseError
+from core_llm.wire import JSONObject, JSONValue
 from plugin_local._gguf import ModelMetadata, read_metadata
 from plugin_local._native import (
     EngineOptions,

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, TextIO
 
-from core_llm._errors import AbortedError, ConfigError
+from core_llm import AbortedError, ConfigError
 
 Installer = Literal["pip", "uv"]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from core_llm._errors import InvalidRequestError
+from core_llm import InvalidRequestError
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)

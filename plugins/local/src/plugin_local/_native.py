@@ -1,9 +1,9 @@
 """Native: how llama.cpp is set up through xllamacpp, and what its errors mean. The only module that imports it.
 
 Facts of xllamacpp 2026.10 that this rests on (each tried, checked 2026-11): a server always listens on HTTP; a failed
-load says nothing of its cause; a server that is freed before its loop runs hangs; a refused request is a raised ValueError
-or RuntimeError, or one chunk ``{"error": …}``; an exception out of the callback is swallowed; with `kv_unified` all calls
-fail with a 500 when they outgrow the window together.
+load says nothing of its cause; a server that is freed before its loop runs hangs; a refused request is a raised
+ValueError or RuntimeError, or one chunk ``{"error": …}``; an exception out of the callback is swallowed; with
+`kv_unified` all calls fail with a 500 when they outgrow the window together.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from core_llm._errors import (
+from core_llm import (
     BadRequestError,
     ConfigError,
     ContextLengthError,
@@ -28,7 +28,7 @@ from core_llm._errors import (
     ServerError,
     StatusError,
 )
-from core_llm._json import JSONObject
+from core_llm.wire import JSONObject
 from plugin_local._gguf import explain_load_failure
 
 DEFAULT_WINDOW = 8192

