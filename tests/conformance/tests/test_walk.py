@@ -129,9 +129,15 @@ def test_done_alone_completes_and_the_reason_is_inferred() -> None:
 
 
 def test_a_stream_without_its_marker_is_not_complete() -> None:
-    """What came is there, and nothing says how it ended; an event that no blank line ended counts for nothing."""
-    cut = walk_chat_completions(chunk({"content": "Hel"}) + chunk({"content": "lo"}, "stop")[:-1])
+    """What came is there, and nothing says how it ended; an event that was cut off counts for nothing."""
+    cut = walk_chat_completions(chunk({"content": "Hel"}) + chunk({"content": "lo"}, "stop").rstrip()[:-1])
     assert cut == Expected(text="Hel")
+
+
+def test_a_last_event_that_only_lacks_its_blank_line_counts() -> None:
+    """Data that closes itself cannot have been cut."""
+    assert walk_chat_completions(chunk({"content": "Hi"}, "stop").rstrip()).finish_reason == "stop"
+    assert walk_chat_completions(chunk({"content": "Hi"}) + b"data: [DONE]").is_complete
 
 
 def test_calls_in_fragments() -> None:
