@@ -1,6 +1,7 @@
 """Capabilities: what a provider and model are declared to do, and the check of a request against it.
 
-One declaration serves the run time and the conformance suite. What is not declared is ``unknown``, and unknown means send.
+One declaration serves the run time and the conformance suite. What is not declared is ``unknown``, and unknown means
+send.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ OnUnsupported = Literal["raise", "drop", "send"]
 
 
 class Capabilities(Value):
-    """A declaration for the models that one pattern matches. Later declarations override earlier ones field by field."""
+    """A declaration for the models that one pattern matches. Later ones override earlier ones, field by field."""
 
     version: int = 1
     streaming: Support = "unknown"
@@ -80,7 +81,8 @@ def check_capabilities(
     """Return the request to send: as it is, or without what is declared unsupported.
 
     Raises:
-        UnsupportedError: Something that the request needs is declared unsupported, and `on_unsupported` is ``raise``, or
+        UnsupportedError: Something that the request needs is declared unsupported, and `on_unsupported` is ``raise``,
+        or
             is ``drop`` and the thing cannot be left out without changing what was asked.
     """
     if on_unsupported == "send":

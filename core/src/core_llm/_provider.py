@@ -202,6 +202,6 @@ class LocalProvider(Provider, ABC):
     def run_local(self, request: Request, channel: LocalChannel) -> None:
         """Answer `request`; called in a thread of its own, blocking as it likes.
 
-        Emit the events that a decoder would (`core_llm.wire.PartsBuilder` makes them), then call `channel.finish`. Raise
-        errors of this package; others become a MalformedResponseError.
+        Emit the events that a decoder would (`core_llm.wire.PartsBuilder` makes them), then call `channel.finish`.
+        Raise errors of this package; others become a MalformedResponseError.
         """

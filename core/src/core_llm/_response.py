@@ -39,7 +39,7 @@ class Usage(Value):
 
 
 class Response(Value):
-    """An answer: what `generate` returns, what `stream.response` is while it grows, what an error carries as partial."""
+    """An answer: what `generate` returns, what `stream.response` is as it grows, what an error carries as partial."""
 
     schema_version: int = SCHEMA_VERSION
     id: str | None = None

@@ -1,8 +1,8 @@
 """Every extension point, in four groups: config, streaming, tools, commands. Read top to bottom.
 
-A plugin is a module (or object) whose functions carry `@hookimpl` and the names below. Arguments are passed by name: take
-those you need. No hook is `async`; under the async client, one that may block runs in a worker thread. The tools group
-lands with its first caller.
+A plugin is a module (or object) whose functions carry `@hookimpl` and the names below. Arguments are passed by name:
+take those you need. No hook is `async`; under the async client, one that may block runs in a worker thread. The tools
+group lands with its first caller.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class StreamObserver(Protocol):
 
 @hookspec
 def core_llm_register_providers() -> Sequence[type[Provider] | Provider]:  # type: ignore[empty-body]
-    """Offer providers. Called when a plugin of group ``core_llm.providers`` is asked for, and for plugins given to a client.
+    """Offer providers. Called when a plugin of group ``core_llm.providers`` is asked for, and for plugins of a client.
 
     Returns:
         Provider classes (made by the core from configuration), or finished instances.

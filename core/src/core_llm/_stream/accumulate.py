@@ -57,7 +57,7 @@ class Accumulator:
         self._usage: Usage | None = None
 
     def begin(self, batch: Sequence[StreamEvent]) -> None:
-        """Take all that is left of the batch before, and make `batch` the current one, of which nothing is taken yet."""
+        """Take what is left of the batch before, and make `batch` the current one, of which nothing is taken yet."""
         self.advance(len(self._batch))
         self._batch = batch
         self._taken = 0

@@ -38,7 +38,7 @@ class Handle:
         return call.partial()
 
     def abort(self, reason: str | None = None) -> None:
-        """Stop the call, from any thread or task: its connection closes at once, and its consumer gets an AbortedError."""
+        """Stop the call, from any thread or task: its connection closes at once, its consumer gets an AbortedError."""
         self._control.abort(reason)
 
     def _begin(self) -> None:

@@ -40,7 +40,10 @@ def _finish(call: CallState, end: LocalEnd) -> Step:
     events = call.handed([], end.id, model)
     call.accumulator.add(events)
     response = call.accumulator.snapshot(
-        finish_reason=end.finish_reason, raw_finish_reason=end.raw_finish_reason, is_complete=True, metadata=end.metadata
+        finish_reason=end.finish_reason,
+        raw_finish_reason=end.raw_finish_reason,
+        is_complete=True,
+        metadata=end.metadata,
     )
     update = {"usage": end.usage, "id": end.id, "model": model}
     yield from call.succeed(response.model_copy(update=update), events, is_reusable=True)

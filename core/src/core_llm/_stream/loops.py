@@ -17,7 +17,7 @@ def current_loop() -> object:
 
 
 def run_soon(function: Callable[[], None]) -> Callable[[], None]:
-    """Return a function that, called from any thread, lets the running loop call `function`; harmless once it has ended."""
+    """Return what, called from any thread, lets the running loop call `function`; harmless once it has ended."""
     loop = current_loop()
     schedule = loop.call_soon_threadsafe if isinstance(loop, asyncio.AbstractEventLoop) else loop.run_sync_soon  # type: ignore[attr-defined]
 

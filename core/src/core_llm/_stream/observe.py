@@ -8,7 +8,16 @@ from functools import partial as partial_call
 from typing import TypeVar
 
 from core_llm._errors import CoreLLMError
-from core_llm._events import Finish, PartEnd, ReasoningDelta, RefusalDelta, Retrying, StreamEvent, StreamStart, TextDelta
+from core_llm._events import (
+    Finish,
+    PartEnd,
+    ReasoningDelta,
+    RefusalDelta,
+    Retrying,
+    StreamEvent,
+    StreamStart,
+    TextDelta,
+)
 from core_llm._messages import ReasoningPart, RefusalPart, TextPart
 from core_llm._redaction import redact
 from core_llm._request import Request

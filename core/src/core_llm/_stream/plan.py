@@ -50,7 +50,7 @@ class CallPlan:
     clock: Clock = CLOCK
 
     def merged_body(self, body: JSONObject) -> JSONObject:
-        """Return the body with the caller's own fields for this provider merged in last; objects merge, others replace."""
+        """Return the body with the caller's own fields for this provider merged in; objects merge, others replace."""
         return _merged(body, self.provider_options) if self.provider_options else body
 
 

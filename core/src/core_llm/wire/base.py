@@ -61,7 +61,7 @@ class WireResponse:
 
 T = TypeVar("T")
 Exchange = Generator[WireRequest, WireResponse, T]
-"""A sans-I/O conversation: yields a WireRequest, receives its WireResponse (only with a status below 400), returns a value."""
+"""A sans-I/O conversation: yields a WireRequest, receives its WireResponse (status 2xx only), returns a value."""
 
 
 class ModelInfo(Value):
@@ -93,8 +93,8 @@ class Decoder(ABC):
         raw_finish_reason: The provider's own word.
         usage: The latest count.
         metadata: What else the provider says of the answer.
-        is_complete: Whether the wire's terminal marker was seen. A stream that ends before is interrupted, never finished.
-        is_done: Whether nothing more can come, so that reading may stop.
+        is_complete: Whether the wire's terminal marker was seen. A stream that ends before is interrupted, never
+        finished. is_done: Whether nothing more can come, so that reading may stop.
     """
 
     def __init__(self, provider: str) -> None:
@@ -159,7 +159,7 @@ class WireFormat(ABC):
         return decode_status_error(status, headers, body)
 
     def encode_resume(self, response_id: str, cursor: int | None) -> WireRequest | None:  # noqa: ARG002  # for overriding
-        """Return the request that resumes a broken stream after event `cursor`, or None if the wire has no such thing."""
+        """Return the request that resumes a broken stream after event `cursor`, or None if the wire cannot."""
         return None
 
     def list_models(self) -> Exchange[tuple[ModelInfo, ...]]:

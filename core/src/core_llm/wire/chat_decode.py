@@ -34,7 +34,7 @@ NO_METADATA = frozenset(
 )
 """Top-level fields that are read elsewhere, say nothing, or pad the frame (`obfuscation`, and Mistral's `p`)."""
 PADS = ("obfuscation", "p")
-"""Fields that pad a frame with random letters, so that its size tells an eavesdropper nothing: OpenAI's and Mistral's."""
+"""Fields that pad a frame with random letters, so that its size tells an eavesdropper nothing."""
 NO_CHOICE_METADATA = frozenset("index delta message text finish_reason finish_details logprobs usage error".split())
 
 

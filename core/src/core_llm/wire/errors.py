@@ -74,11 +74,13 @@ WORD_STATUS: tuple[tuple[str, int], ...] = (
 """What an error object inside a 200 calls itself (part of its type or code, lower case) → the status it stands for."""
 
 CONTEXT_LENGTH = re.compile(
-    r"context[_ ](?:length|window|size)|maximum context|exceed_context_size|prompt is too long|too many (?:input )?tokens"
-    r"|input (?:is )?too long|max_prompt_tokens|reduce the length",
+    r"context[_ ](?:length|window|size)|maximum context|exceed_context_size|prompt is too long"
+    r"|too many (?:input )?tokens|input (?:is )?too long|max_prompt_tokens|reduce the length",
     re.IGNORECASE,
 )
-CONTENT_FILTER = re.compile(r"content_filter|content[ _]management policy|responsible ?ai|content_policy", re.IGNORECASE)
+CONTENT_FILTER = re.compile(
+    r"content_filter|content[ _]management policy|responsible ?ai|content_policy", re.IGNORECASE
+)
 
 BODY_SHOWN = 2000
 """Characters of an error body that the exception keeps."""
@@ -102,8 +104,8 @@ def decode_status_error(status: int, headers: Mapping[str, str], body: bytes) ->
 def error_from_object(error: JSONValue, *, headers: Mapping[str, str] | None = None) -> StatusError:
     """Return the error for an error object that came with status 200, plain or in a stream.
 
-    The status it stands for is taken from a number in it, or from the words in its type and code; failing that it is the
-    server's own failure (500).
+    The status it stands for is taken from a number in it, or from the words in its type and code; failing that it is
+    the server's own failure (500).
 
     Args:
         error: The whole frame or body that holds the error, or the error object itself.
@@ -229,5 +231,6 @@ def _summary(text: str) -> str:
         return "the body is empty"
     if stripped[:1] == "<":
         title = re.search(r"<(?:title|h1)[^>]*>([^<]+)", stripped, re.IGNORECASE)
-        return "an HTML page" + (f": {title[1].strip()}" if title else "") + "; is a proxy or a wrong base URL in the way?"
+        page = f"an HTML page: {title[1].strip()}" if title else "an HTML page"
+        return f"{page}; is a proxy or a wrong base URL in the way?"
     return stripped.splitlines()[0][:300]

@@ -1,7 +1,7 @@
 """PartsBuilder: makes PartStart, delta and PartEnd events, and keeps each part's pieces until it is whole.
 
-A wire whose parts carry an index opens them by key; a wire without (one content after another) leaves the key out, and a
-part of another kind then closes the one before. Pieces are joined once, when a part closes.
+A wire whose parts carry an index opens them by key; a wire without (one content after another) leaves the key out, and
+a part of another kind then closes the one before. Pieces are joined once, when a part closes.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ _Sequential = object()
 class PartsBuilder:
     """Keeps the open parts of one answer and makes their events.
 
-    Every method returns the events to hand on, in order. `provider` is the name under which a part's opaque state is kept.
+    Every method returns the events to hand on, in order. `provider` is the name under which a part's opaque state is
+    kept.
     """
 
     __slots__ = ("_count", "_open", "has_tool_calls", "provider")
@@ -68,7 +69,7 @@ class PartsBuilder:
     def text(
         self, text: str, key: Hashable = _Sequential, logprobs: tuple[TokenLogprob, ...] = ()
     ) -> list[StreamEvent]:
-        """Add text to the text part `key`, opening it if need be. Log probabilities alone join the part that is open."""
+        """Add text to the text part `key`, opening it if need be. Log probabilities alone join the open part."""
         part = self._open.get(key)
         if part is not None and part.kind == "text":
             if logprobs:
@@ -91,7 +92,7 @@ class PartsBuilder:
         return part.index, part.pieces
 
     def reasoning(self, text: str, key: Hashable = _Sequential, state: JSONObject | None = None) -> list[StreamEvent]:
-        """Add to the reasoning part `key`, opening it if need be; `state` joins what the provider wants back with it."""
+        """Add to the reasoning part `key`, opening it if need be; `state` joins what the provider wants back."""
         if not text and not state:
             return []
         events, part = self._opened("reasoning", key)

@@ -1,10 +1,10 @@
 """TextTemplate: reads the next text of a stream without parsing what every frame repeats.
 
-Nine tenths of a streamed frame are the same bytes each time: ids, names, fields that say nothing. Once a frame was parsed
-and nothing but one text in it mattered, the frames that differ from it only there are recognised by comparing bytes, and
-only the text itself is parsed. JSON allows that without a guess: between the same bytes, one string for another leaves
-everything else as it was. Some providers pad each frame with random letters in a field of their own; one such hole is
-allowed for. A frame that differs anywhere else does not match and is parsed as usual.
+Nine tenths of a streamed frame are the same bytes each time: ids, names, fields that say nothing. Once a frame was
+parsed and nothing but one text in it mattered, the frames that differ from it only there are recognised by comparing
+bytes, and only the text itself is parsed. JSON allows that without a guess: between the same bytes, one string for
+another leaves everything else as it was. Some providers pad each frame with random letters in a field of their own; one
+such hole is allowed for. A frame that differs anywhere else does not match and is parsed as usual.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic_core import from_json
 _STRING = re.compile(rb'\s*("(?:[^"\\\x00-\x1f]|\\.)*")')
 _NOTHING = (b"", 0, b"", 0, b"", 0)
 MAX_USELESS = 8
-"""Templates that may be learnt in a row without a match before no more are: each frame differs in more than its text."""
+"""Templates learnt in a row without a match, after which no more are: each frame differs in more than its text."""
 
 
 class TextTemplate:
@@ -77,7 +77,7 @@ class TextTemplate:
 
     @staticmethod
     def _value_of(name: bytes, data: bytes) -> tuple[bytes, bytes, bytes] | None:
-        """Return what stands before a field's string, the string, and what follows; None unless the name is there once."""
+        """Return what stands before a field's string, the string, and what follows; None unless it is there once."""
         start = data.find(name)
         if start < 0 or data.find(name, start + 1) >= 0:
             return None
