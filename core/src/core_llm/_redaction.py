@@ -16,7 +16,7 @@ from urllib.parse import quote
 MASK = "[redacted]"
 MIN_SECRET_LENGTH = 6
 """Shorter values are not registered: masking them would shred ordinary text."""
-MAX_SECRETS = 4096
+MAX_SECRETS = 1024
 """Short-lived tokens are forgotten, oldest first, so that a process that runs for a year stays flat."""
 
 _LOOKS_SECRET = re.compile(
@@ -31,36 +31,60 @@ _LOOKS_SECRET = re.compile(
     """
 )
 
-_lock = Lock()
-_known: OrderedDict[str, tuple[str, ...]] = OrderedDict()
-_pattern: re.Pattern[str] | None = None
+
+class _Secrets:
+    """The known secrets. Plain search: to compile a pattern of thousands takes half a second, at each new token."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._forms_of: OrderedDict[str, set[str]] = OrderedDict()
+        self._forms: tuple[str, ...] | None = ()
+        """Every form of every secret, the longest first; None until it is made anew."""
+
+    def add(self, value: str) -> None:
+        with self._lock:
+            if value in self._forms_of:
+                return
+            self._forms_of[value] = {form for form in _forms(value) if form not in MASK}
+            while len(self._forms_of) > MAX_SECRETS:
+                self._forms_of.popitem(last=False)
+            self._forms = None
+
+    def forms(self) -> tuple[str, ...]:
+        with self._lock:
+            if self._forms is None:
+                self._forms = tuple(sorted(set().union(*self._forms_of.values()), key=len, reverse=True))
+            return self._forms
+
+
+_secrets = _Secrets()
 
 
 def register_secret(value: str) -> None:
     """Add one secret to the set that `redact` masks, in each form a message may hold it (plain, URL-quoted, base64)."""
-    global _pattern  # noqa: PLW0603  # one set of secrets a process; guarded by _lock
     value = value.strip()
-    if len(value) < MIN_SECRET_LENGTH or value in _known:
-        return
-    forms = {value, quote(value, safe=""), quote(value), b64encode(value.encode()).decode().rstrip("=")}
-    forms.add(value.encode("unicode_escape").decode())
-    with _lock:
-        _known[value] = tuple(forms)
-        while len(_known) > MAX_SECRETS:
-            _known.popitem(last=False)
-        _pattern = None
+    if len(value) >= MIN_SECRET_LENGTH:
+        _secrets.add(value)
 
 
 def redact(text: str) -> str:
     """Return `text` with every known secret, and whatever looks like one, replaced by ``[redacted]``."""
-    global _pattern  # noqa: PLW0603  # the same
     if not text:
         return text
-    with _lock:
-        if _pattern is None and _known:
-            forms = {form for known in _known.values() for form in known}
-            _pattern = re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
-        pattern = _pattern
-    if pattern is not None:
-        text = pattern.sub(MASK, text)
+    for form in _secrets.forms():
+        if form in text:
+            text = text.replace(form, MASK)
     return _LOOKS_SECRET.sub(MASK, text)
+
+
+def _forms(value: str) -> set[str]:
+    """Return how a message may spell a secret."""
+    encoded = value.encode("utf-8", "surrogatepass")  # a variable may hold bytes that are no text
+    return {
+        value,
+        quote(encoded),
+        quote(encoded, safe=""),
+        b64encode(encoded).decode().rstrip("="),
+        value.encode("unicode_escape").decode(),
+        value.replace("/", "\\/"),  # as some servers write JSON
+    }

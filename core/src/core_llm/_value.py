@@ -7,14 +7,19 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 SCHEMA_VERSION = 1
-"""Version of the stored form of Message, Request and Response. It grows when a reader must do more than ignore fields."""
+"""Version of the stored form of Message, Request, Response; grows when a reader must do more than ignore fields."""
 
 
 class Value(BaseModel):
     """A frozen value. Built by a caller, an unknown field is an error; read back from storage, it is ignored."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", defer_build=True, ser_json_bytes="base64", val_json_bytes="base64"
+        frozen=True,
+        extra="forbid",
+        defer_build=True,
+        ser_json_bytes="base64",
+        val_json_bytes="base64",
+        ser_json_inf_nan="strings",  # JSON has no infinity, and its null would not be read back
     )
 
     def to_json(self) -> str:
