@@ -165,7 +165,7 @@ def test_blanks_around_a_key_are_taken_off() -> None:
     assert plain(find_api_key(Acme(), config_of({}), explicit={"acme": " key-with-break\n"})) == "key-with-break"
 
 
-@pytest.mark.parametrize("key", ["\u201ckey-in-quotes\u201d", "key-first\nsecond-line"])
+@pytest.mark.parametrize("key", ["\u201ckey-in-quotes\u201d", "key-first\nsecond-line", "caf\udce9-key"])
 def test_a_key_that_no_header_can_hold_is_an_error_that_does_not_show_it(key: str) -> None:
     """Typographic quotes and line breaks are found here; the HTTP library's own error would show the key."""
     with pytest.raises(ConfigError) as caught:
