@@ -130,15 +130,18 @@ class SyncAnswer:
         """Cut the connection, from any thread."""
         shut_down(self._socket)
 
-    def close(self, *, is_reusable: bool) -> None:
-        """Give the connection back if the answer comes to its end; close it otherwise."""
+    def drain(self) -> None:
+        """Read what is left, so that the connection can be used again."""
         try:
-            while is_reusable:
+            while True:
                 self.read()
         except StopIteration:
-            pass
-        except Exception:  # noqa: BLE001  # it is closed then
+            return
+        except Exception:  # noqa: BLE001  # it cannot be used again then
             self.shut_down()
+
+    def close(self) -> None:
+        """Give the connection back if the answer has come to its end; close it otherwise."""
         with suppress(Exception):  # it is closed either way
             self._response.close()
 
@@ -164,19 +167,29 @@ class AsyncAnswer:
         """Cut the connection, from any thread."""
         shut_down(self._socket)
 
-    async def close(self, *, is_reusable: bool) -> None:
-        """Give the connection back if the answer comes to its end; close it otherwise."""
+    async def drain(self) -> None:
+        """Read what is left, so that the connection can be used again."""
         try:
-            while is_reusable:
+            while True:
                 await self.read()
         except StopAsyncIteration:
-            pass
-        except Exception:  # noqa: BLE001  # it is closed then
+            return
+        except Exception:  # noqa: BLE001  # it cannot be used again then
             self.shut_down()
-        if not is_reusable:
-            self.shut_down()
+
+    async def close(self) -> None:
+        """Give the connection back if the answer has come to its end; close it otherwise."""
         with suppress(Exception):  # it is closed either way
             await self._response.aclose()
+
+    async def discard(self) -> None:
+        """Close the connection, wherever the answer is."""
+        self.shut_down()
+        if self.can_shut_down:
+            await (
+                self.drain()
+            )  # to its near end: trio warns of the library's generators if they are dropped before theirs
+        await self.close()
 
 
 class SyncTransport:

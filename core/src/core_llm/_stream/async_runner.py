@@ -77,7 +77,10 @@ class AsyncRunner:
             if not is_reusable:
                 answer.shut_down()
             with anyio.move_on_after(CLOSE_SECONDS, shield=True):
-                await answer.close(is_reusable=is_reusable)
+                if is_reusable:
+                    await answer.drain()
+                self._control.set_wake(None)  # before the connection can be another call's
+                await (answer.close() if is_reusable else answer.discard())
             self._control.set_wake(None)
         if local is not None:
             local.cancel()

@@ -1,4 +1,4 @@
-"""AsyncStream: one async call as its caller holds it. Enter it to send, iterate to read, leave it to be done with it."""
+"""AsyncStream: one async call as its caller holds it. Enter it to send, iterate to read, leave it to be done."""
 
 from __future__ import annotations
 

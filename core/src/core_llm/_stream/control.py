@@ -1,7 +1,7 @@
-"""Control: one call's deadlines and its off switch, reachable from any thread; and the watchdog thread that enforces them.
+"""Control: one call's deadlines and its off switch, reachable from any thread; and the watchdog that enforces them.
 
-A deadline is armed by writing two attributes, so it costs nothing per event. The watchdog looks at it when an earlier one
-would have passed: it sleeps until the earliest deadline it knows, and reads the current one only then.
+A deadline is armed by writing two attributes, so it costs nothing per event. The watchdog looks at it when an earlier
+one would have passed: it sleeps until the earliest deadline it knows, and reads the current one only then.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Control:
     Attributes:
         interruption: Why the call must stop; the first reason stays.
         deadline: When what is waited for now must have come (monotonic clock); infinity while nothing is waited for, so
-            that the consumer's own time does not count. After an `arm` it may be moved to any time from `scheduled` on by
-            writing it, which is what makes a deadline free of cost per event.
+            that the consumer's own time does not count. After an `arm` it may be moved to any time from `scheduled` on
+            by writing it, which is what makes a deadline free of cost per event.
         ends: When the whole call must be over.
         scheduled: When the watchdog looks next.
     """
@@ -81,6 +81,10 @@ class Control:
     def is_interrupted(self) -> bool:
         """Whether the call must stop."""
         return self.interruption is not None
+
+    def is_aborted(self) -> bool:
+        """Whether it was the caller who stopped the call."""
+        return isinstance(self.interruption, Aborted)
 
     def begin(self, total: float, ends: float) -> None:
         """Set the limit of the whole call; the watchdog learns of it with the first `arm`."""

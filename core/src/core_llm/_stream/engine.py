@@ -18,12 +18,14 @@ from core_llm._stream import faults, outgoing
 from core_llm._stream.attempts import Attempt, FailedAttempt
 from core_llm._stream.effects import Call, Close, Failed, Head, Interrupted, Returned, Send, Sleep, Step, Steps
 from core_llm._stream.inprocess import inprocess
-from core_llm._stream.plain import plain, read_all
+from core_llm._stream.plain import plain, read_into
 from core_llm._stream.reading import streamed
 from core_llm._stream.state import CallState
 from core_llm.wire.errors import retry_after_seconds
 
 MAX_ERROR_BODY = 256 * 1024
+ERROR_BODY_SECONDS = 5.0
+"""How long the body of an error is waited for: its status says the most."""
 
 
 def run(call: CallState) -> Steps:
@@ -35,12 +37,18 @@ def run(call: CallState) -> Steps:
     plan = call.plan
     attempt = Attempt(1)
     history: list[FailedAttempt] = []
+    is_stream = plan.request.is_stream
     if call.pipeline is not None:
         call.pipeline.start(plan.request)
     while True:
-        is_stream = plan.request.is_stream and attempt.mode != "plain"
+        is_stream = is_stream and attempt.mode != "plain"  # a provider that refused to stream is not asked again
         call.begin_attempt()
-        error = yield from _attempt(call, attempt, is_stream=is_stream)
+        try:
+            error = yield from _attempt(call, attempt, is_stream=is_stream)
+        except CoreLLMError as raised:
+            yield Close(is_reusable=False)
+            call.annotate(raised, attempt.number)
+            raise call.failed(raised) from raised.__cause__
         if error is None:
             return
         call.annotate(error, attempt.number)
@@ -94,10 +102,11 @@ def _attempt(call: CallState, attempt: Attempt, *, is_stream: bool) -> Step:
         request, framing = outgoing.build(plan, call.secret, is_stream=is_stream)
     except CoreLLMError as raised:
         return raised
-    call.arm("first_event", call.first)
-    head = yield Send(request, min(call.connect, call.total))
+    sent_at = call.arm("first_event", call.first)
+    head = yield Send(request, call.connect_limit())
+    call.waited_for_head = plan.clock.monotonic() - sent_at
     if isinstance(head, Failed | Interrupted):
-        return call.transport_error(head, "connect" if isinstance(head, Failed) and head.kind == "connect" else "headers")
+        return call.transport_error(head, "headers")
     assert isinstance(head, Head)  # noqa: S101  # the last of Send's outcomes
     if not 200 <= head.status < 300:  # noqa: PLR2004  # HTTP
         return (yield from error_status(call, head))
@@ -109,11 +118,13 @@ def _attempt(call: CallState, attempt: Attempt, *, is_stream: bool) -> Step:
 
 def error_status(call: CallState, head: Head) -> Step:
     """Read the body of an error, as far as it is worth it, and return the error."""
-    body = yield from read_all(call, MAX_ERROR_BODY)
-    yield Close(is_reusable=isinstance(body, bytes))
-    if call.control.interruption is not None:
+    call.control.arm("drain", ERROR_BODY_SECONDS, call.plan.clock.monotonic() + ERROR_BODY_SECONDS)
+    body: list[bytes] = []
+    outcome = yield from read_into(body, call, MAX_ERROR_BODY)
+    yield Close(is_reusable=outcome is None)
+    if call.control.is_aborted():
         return call.interruption()
-    content = body if isinstance(body, bytes) else b""
+    content = b"".join(body)
     if head.status < 400:  # noqa: PLR2004  # a redirect, or a status that has no place in an answer
         return faults.redirect_error(head.status, head.headers)
     wire = call.plan.provider.wire(call.plan.request.model)
@@ -127,6 +138,7 @@ def error_status(call: CallState, head: Head) -> Step:
 
 
 def resolve_credentials(call: CallState) -> Step:
+    """Find the key or token to sign with; a callable that gives one is called."""
     credentials = call.plan.credentials
     if not callable(credentials):
         call.secret = credentials
@@ -134,7 +146,10 @@ def resolve_credentials(call: CallState) -> Step:
     call.arm("first_event", call.first)
     outcome = yield Call(credentials)
     if isinstance(outcome, Returned):
-        call.secret = outgoing.as_secret(outcome.value, call.endpoint)
+        try:
+            call.secret = outgoing.as_secret(outcome.value, call.endpoint)
+        except CoreLLMError as raised:
+            return raised
         return None
     assert isinstance(outcome, Failed | Interrupted)  # noqa: S101  # the other outcomes of Call
     return faults.credentials_error(outcome, call.endpoint) if isinstance(outcome, Failed) else call.interruption()

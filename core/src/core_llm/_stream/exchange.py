@@ -12,7 +12,7 @@ from core_llm._stream import outgoing
 from core_llm._stream.attempts import Attempt, FailedAttempt
 from core_llm._stream.effects import Close, Effect, Failed, Head, Interrupted, Outcome, Send, Sleep
 from core_llm._stream.engine import error_status, resolve_credentials
-from core_llm._stream.plain import MAX_PLAIN_BODY, read_all
+from core_llm._stream.plain import read_all
 from core_llm._stream.state import CallState
 from core_llm.wire.base import Exchange, WireRequest, WireResponse
 
@@ -60,7 +60,9 @@ def _answered(call: CallState, wired: WireRequest) -> ExchangeSteps[WireResponse
             return answer
         error = answer
         call.annotate(error, attempt.number)
-        history.append(FailedAttempt(attempt, error, had_content=False, was_stream=False, can_refresh=False, can_go_plain=False))
+        history.append(
+            FailedAttempt(attempt, error, had_content=False, was_stream=False, can_refresh=False, can_go_plain=False)
+        )
         attempt = None if call.control.interruption else call.plan.policy(history)
     assert error is not None  # noqa: S101  # only a failure ends the loop
     raise call.failed(error)
@@ -68,14 +70,16 @@ def _answered(call: CallState, wired: WireRequest) -> ExchangeSteps[WireResponse
 
 def _once(call: CallState, request: OutgoingRequest) -> ExchangeSteps[WireResponse | CoreLLMError]:
     call.arm("first_event", call.first)
-    head = yield Send(request, min(call.connect, call.total))
+    head = yield Send(request, call.connect_limit())
     if isinstance(head, Failed | Interrupted):
-        return call.transport_error(head, "connect")
+        return call.transport_error(head, "headers")
     assert isinstance(head, Head)  # noqa: S101  # the last of Send's outcomes
     if not 200 <= head.status < 300:  # noqa: PLR2004  # HTTP
         failed = yield from error_status(call, head)
         assert failed is not None  # noqa: S101  # an error status is always an error
         return failed
-    body = yield from read_all(call, MAX_PLAIN_BODY)
+    body = yield from read_all(call)
     yield Close(is_reusable=isinstance(body, bytes))
-    return WireResponse(head.status, head.headers, body) if isinstance(body, bytes) else call.transport_error(body, "body")
+    return (
+        WireResponse(head.status, head.headers, body) if isinstance(body, bytes) else call.transport_error(body, "body")
+    )

@@ -56,7 +56,8 @@ def transport_error(plan: CallPlan, failed: Failed, phase: Phase, *, had_content
     elif failed.kind == "connect":
         address = plan.provider.base_url
         error = ConnectError(
-            f"cannot connect to {endpoint} at {address} ({what}); is the address right and the server up?", phase=phase
+            f"cannot connect to {endpoint} at {address} ({what}); is the address right and the server up?",
+            phase="connect",
         )
     elif phase == "body":
         came = "after part of the answer" if had_content else "before any content"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from typing import TypeVar
 
 from pydantic_core import from_json
 
@@ -26,14 +27,16 @@ from core_llm._stream.plan import CallPlan
 from core_llm._stream.state import CallState
 from core_llm.wire.errors import decode_status_error
 
+T = TypeVar("T")
+Reading = Generator[Effect | list[StreamEvent], Outcome, T]
+"""A stage that reads, and returns a value."""
 MAX_PLAIN_BODY = 256 * 1024 * 1024
 BODY_SHOWN = 500
 
 
 def plain(call: CallState, first_chunk: bytes = b"") -> Step:
     """Read a plain answer and hand it on; `first_chunk` is what was read of it already."""
-    call.arm("first_event", call.first)
-    body = yield from read_all(call, MAX_PLAIN_BODY, first_chunk)
+    body = yield from read_all(call, first_chunk)
     yield Close(is_reusable=isinstance(body, bytes))
     if not isinstance(body, bytes):
         return call.transport_error(body, "body")
@@ -52,25 +55,26 @@ def plain(call: CallState, first_chunk: bytes = b"") -> Step:
     return None
 
 
-def read_all(
-    call: CallState, bound: int, first_chunk: bytes = b""
-) -> Generator[Effect | list[StreamEvent], Outcome, bytes | Failed | Interrupted]:
+def read_all(call: CallState, first_chunk: bytes = b"") -> Reading[bytes | Failed | Interrupted]:
     """Read a body to its end."""
     chunks = [first_chunk]
-    size = len(first_chunk)
-    while True:
+    failed = yield from read_into(chunks, call, MAX_PLAIN_BODY)
+    return b"".join(chunks) if failed is None else failed
+
+
+def read_into(chunks: list[bytes], call: CallState, bound: int) -> Reading[Failed | Interrupted | None]:
+    """Add what is left of a body to `chunks`; return what went wrong before its end."""
+    size = sum(map(len, chunks))
+    while size <= bound:
         chunk = yield READ
         if call.control.is_interrupted():
             return INTERRUPTED
-        if chunk is None:
-            return b"".join(chunks)
-        if isinstance(chunk, Failed | Interrupted):
+        if not isinstance(chunk, bytes):
+            assert chunk is None or isinstance(chunk, Failed | Interrupted)  # noqa: S101  # Read's other outcomes
             return chunk
-        assert isinstance(chunk, bytes)  # noqa: S101  # the last of Read's outcomes
         chunks.append(chunk)
         size += len(chunk)
-        if size > bound:
-            return Failed("protocol", RedactedCause("BodyTooLarge", f"the body is longer than {bound} bytes"))
+    return Failed("protocol", RedactedCause("BodyTooLarge", f"the body is longer than {bound} bytes"))
 
 
 def events_of(response: Response) -> list[StreamEvent]:

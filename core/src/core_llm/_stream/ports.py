@@ -28,8 +28,12 @@ class SyncAnswer(Protocol):
         """Cut the connection, from any thread."""
         ...
 
-    def close(self, *, is_reusable: bool) -> None:
-        """Give the connection back if the answer comes to its end; close it otherwise."""
+    def drain(self) -> None:
+        """Read what is left, so that the connection can be used again."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back if the answer has come to its end; close it otherwise."""
         ...
 
 
@@ -51,8 +55,16 @@ class AsyncAnswer(Protocol):
         """Cut the connection, from any thread."""
         ...
 
-    async def close(self, *, is_reusable: bool) -> None:
-        """Give the connection back if the answer comes to its end; close it otherwise."""
+    async def drain(self) -> None:
+        """Read what is left, so that the connection can be used again."""
+        ...
+
+    async def close(self) -> None:
+        """Give the connection back if the answer has come to its end; close it otherwise."""
+        ...
+
+    async def discard(self) -> None:
+        """Close the connection, wherever the answer is."""
         ...
 
 

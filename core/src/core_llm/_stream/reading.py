@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from core_llm._errors import CoreLLMError, Limit
 from core_llm._events import PartEnd, StreamEvent
-from core_llm._stream.effects import INTERRUPTED, READ, Close, Failed, Interrupted, Step, Steps
+from core_llm._stream.effects import INTERRUPTED, READ, Close, Failed, Interrupted, Step
 from core_llm._stream.plain import plain
 from core_llm._stream.state import MARKER_GRACE_SECONDS, CallState
 from core_llm.wire.base import Decoder
 from core_llm.wire.frames import Frame, Framing
 from core_llm.wire.framing import framer_for
 
-NOT_EVENTS = (b"{", b"<")
+NOT_EVENTS = (b"{", b"[", b"<")
 """How a body begins that is no stream of server-sent events, whatever was asked for: plain JSON, an HTML page."""
 
 
@@ -24,7 +24,7 @@ def streamed(call: CallState, framing: Framing) -> Step:
     control = call.control
     error: CoreLLMError | None = None
     limit: Limit = "first_event"
-    seconds, waited, is_armed = call.first, 0.0, False
+    seconds, waited, is_armed = call.first, call.waited_for_head, False
     chunk: object = b""
     may_be_plain = framing == "sse"
     while error is None and not decoder.is_done and type(chunk) is bytes:
@@ -49,6 +49,8 @@ def streamed(call: CallState, framing: Framing) -> Step:
             for frame in frames:
                 if frame.data:
                     events += decode(frame)
+                    if decoder.is_done:
+                        break
         except CoreLLMError as raised:
             error = raised
         except Exception as raised:  # noqa: BLE001  # whatever a decoder raises is the frame's fault, by contract
@@ -68,14 +70,18 @@ def streamed(call: CallState, framing: Framing) -> Step:
         error = call.transport_error(chunk, "body") if isinstance(chunk, Failed | Interrupted) else call.cut_error()
     if error is not None and not decoder.is_complete:
         _keep_open_parts(call, decoder)
-        yield Close(is_reusable=False)
+        yield Close(is_reusable=chunk is None)
         return error
-    yield from _finish(call, decoder, is_reusable=not isinstance(chunk, Failed | Interrupted))
-    return None
+    return (yield from _finish(call, decoder, is_reusable=not isinstance(chunk, Failed | Interrupted)))
 
 
-def _finish(call: CallState, decoder: Decoder, *, is_reusable: bool) -> Steps:
-    events = call.handed(list(decoder.close()), decoder.id, decoder.model)
+def _finish(call: CallState, decoder: Decoder, *, is_reusable: bool) -> Step:
+    try:
+        events = list(decoder.close())
+    except Exception as raised:  # noqa: BLE001  # as for its frames
+        yield Close(is_reusable=False)
+        return raised if isinstance(raised, CoreLLMError) else call.malformed(raised, b"")
+    events = call.handed(events, decoder.id, decoder.model)
     call.accumulator.add(events)
     response = call.accumulator.snapshot(
         finish_reason=decoder.finish_reason or "other",
@@ -85,6 +91,7 @@ def _finish(call: CallState, decoder: Decoder, *, is_reusable: bool) -> Steps:
     )
     update = {"usage": decoder.usage, "id": decoder.id, "model": decoder.model or call.plan.request.model}
     yield from call.succeed(response.model_copy(update=update), events, is_reusable=is_reusable)
+    return None
 
 
 def _keep_open_parts(call: CallState, decoder: Decoder) -> None:

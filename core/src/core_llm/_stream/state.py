@@ -39,6 +39,7 @@ class CallState:
         response: The whole response, once the call has succeeded.
         had_content: Whether the consumer was given content; from then on nothing may be retried in silence.
         secret: The credentials as resolved for the current attempt.
+        waited_for_head: Seconds that the current attempt waited for the head of its answer.
     """
 
     def __init__(self, plan: CallPlan, control: Control) -> None:
@@ -49,6 +50,7 @@ class CallState:
         self.response: Response | None = None
         self.had_content = False
         self.secret: object = None
+        self.waited_for_head = 0.0
         self._has_started = False
         limits = plan.limits
         self.connect = limits.connect or math.inf
@@ -81,6 +83,10 @@ class CallState:
         self.control.arm(limit, seconds, now + seconds - waited)
         return now
 
+    def connect_limit(self) -> float:
+        """Return how long connecting may take: its own limit, or what is left of the whole call's."""
+        return max(0.001, min(self.connect, self.ends - self.plan.clock.monotonic()))
+
     def handed(self, events: list[StreamEvent], id_: str | None, model: str | None) -> list[StreamEvent]:
         """Return the events as the consumer gets them: begun with a StreamStart, observed, transformed."""
         if not self.had_content:
@@ -104,10 +110,14 @@ class CallState:
         yield Close(is_reusable)
 
     def transport_error(self, outcome: Failed | Interrupted, phase: Phase) -> CoreLLMError:
-        """Return the error for an effect that failed or was interrupted."""
+        """Return the error for an effect that failed or was interrupted in `phase`."""
         if isinstance(outcome, Interrupted) or self.control.interruption is not None:
-            return self.interruption()
-        return faults.transport_error(self.plan, outcome, phase, had_content=self.had_content)
+            error = self.interruption()
+        else:
+            error = faults.transport_error(self.plan, outcome, phase, had_content=self.had_content)
+        if isinstance(error, ProviderError) and error.phase is None:
+            error.phase = "connect" if isinstance(outcome, Failed) and outcome.limit == "connect" else phase
+        return error
 
     def interruption(self) -> CoreLLMError:
         """Return the error that says why the call was stopped."""
@@ -147,11 +157,10 @@ class CallState:
 
     def failed(self, error: CoreLLMError) -> CoreLLMError:
         """Give the error the partial response, tell the observers, and return it to be raised."""
+        self.accumulator.begin(())  # whatever was handed on has been taken
         partial = self.partial()
         if isinstance(error, TransportError | AbortedError) or (isinstance(error, ProviderError) and partial.parts):
             error.partial = partial
         if self.pipeline is not None:
             self.pipeline.error(error, partial)
         return error
-
-

@@ -1,4 +1,4 @@
-"""Stream: one sync call as its caller holds it. Enter it to send, iterate to read, leave it to be done with it."""
+"""Stream: one sync call as its caller holds it. Enter it to send, iterate to read, leave it to be done."""
 
 from __future__ import annotations
 

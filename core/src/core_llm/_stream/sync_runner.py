@@ -62,8 +62,10 @@ class SyncRunner:
         answer, self._answer = self._answer, None
         local, self._local = self._local, None
         if answer is not None:
-            answer.close(is_reusable=is_reusable)
-            self._control.set_wake(None)
+            if is_reusable:
+                answer.drain()
+            self._control.set_wake(None)  # before the connection can be another call's
+            answer.close()
         if local is not None:
             local.close()
             self._control.set_wake(None)
