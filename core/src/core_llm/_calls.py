@@ -83,7 +83,7 @@ class Calls:
         config = options.get("config")
         loaded = config if isinstance(config, Config) else Config.load(arguments=config)
         if arguments:
-            loaded = loaded.with_layers([("argument", arguments)])
+            loaded = loaded.with_arguments(arguments)
         self._registry = PluginRegistry(
             loaded, providers=options.get("providers", ()), plugins=options.get("plugins", ())
         )
@@ -188,4 +188,3 @@ def _own_options(target: _Target, request: Request) -> JSONObject:
     if given is None and target.provider.endpoint != target.provider.name:
         given = request.provider_options.get(target.provider.name)
     return {**target.provider_options, **given} if given else target.provider_options
-
