@@ -277,8 +277,8 @@ class DeltaDecoder(Decoder):
                 index, function = item.get("index"), item.get("function")
                 if type(index) is int and type(function) is dict and len(function) == 1:
                     return self.tool_calls.add(index, None, None, function.get("arguments"))
-        events = [] if self._open is None else self._left()
         items = as_objects(value)
+        events = [] if self._open is None or not items else self._left()
         for item in items:
             function = item.get("function")
             if not isinstance(function, dict):
