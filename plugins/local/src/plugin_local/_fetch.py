@@ -24,8 +24,8 @@ _POLL = 0.1
 """Seconds between two looks at the child."""
 _GRACE = 2.0
 """Seconds that a child gets to end by itself."""
-_LOG_TAIL = 1200
-"""Characters of the installer's own words that an error repeats, from their end."""
+_LINES_SHOWN, _LINE_SHOWN = 4, 300
+"""How many of the installer's last lines an error repeats, and how many characters of each."""
 
 _RUN_PIP = (
     "import runpy, sys, tempfile; tempfile.tempdir = sys.argv.pop(1); "
@@ -87,7 +87,8 @@ def download(
         _end(child)
         bar.close()
     if child.returncode != 0:
-        words = log.read_text("utf-8", "replace").strip()[-_LOG_TAIL:]
+        lines = log.read_text("utf-8", "replace").split("\n")
+        words = "\n".join([line[:_LINE_SHOWN] for line in lines if line.strip()][-_LINES_SHOWN:])
         raise ConfigError(
             f"{installer} could not fetch {requirement} from your package index (exit status {child.returncode}); "
             f"check the network and the index it is configured with, then try again, or run by hand: "

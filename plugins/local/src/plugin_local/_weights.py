@@ -28,8 +28,6 @@ from core_llm import AbortedError, ConfigError, InvalidRequestError
 from plugin_local._fetch import Installer, download, find_installer, hand_command
 
 _BLOCK = 1 << 20
-_LEFTOVER_AGE = 24 * 3600.0
-"""Seconds after which an abandoned folder of a fetch that was killed is removed."""
 _LOCK_PATIENCE = 1800.0
 """Seconds to wait for another process that fetches the same file; after that it is fetched beside it."""
 
@@ -153,7 +151,10 @@ def fetch(
         return target
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _only_one(folder / f".{source.filename}.lock", should_stop), _workspace(folder) as workspace:
+        with (
+            _only_one(folder / f".{source.filename}.lock", should_stop) as is_alone,
+            _workspace(folder, f".{source.filename}-", is_alone=is_alone) as workspace,
+        ):
             if not _is_whole(target, source):  # another process may have been first
                 fetched = workspace / "weights"
                 with _open_source(source, workspace, installer, progress or sys.stderr, should_stop) as stream:
@@ -172,8 +173,11 @@ def _is_whole(path: Path, source: WeightsSource) -> bool:
 
 
 @contextmanager
-def _only_one(path: Path, should_stop: Callable[[], bool]) -> Iterator[None]:
-    """Hold the lock on one file's fetching; go on without it rather than wait for ever, since it only saves work."""
+def _only_one(path: Path, should_stop: Callable[[], bool]) -> Iterator[bool]:
+    """Hold the lock on one file's fetching; go on without it rather than wait for ever, since it only saves work.
+
+    Yields whether it is held.
+    """
     lock = FileLock(path)
     patience = time.monotonic() + _LOCK_PATIENCE
     while time.monotonic() < patience:
@@ -186,18 +190,20 @@ def _only_one(path: Path, should_stop: Callable[[], bool]) -> Iterator[None]:
         except (OSError, NotImplementedError):  # a file system without locks
             break
     try:
-        yield
+        yield lock.is_locked
     finally:
         lock.release()
 
 
 @contextmanager
-def _workspace(folder: Path) -> Iterator[Path]:
-    """Make a folder that is gone afterwards, beside the target, so that moving the file there is one step."""
-    for leftover in folder.glob(".fetch-*"):
-        if time.time() - leftover.stat().st_mtime > _LEFTOVER_AGE:
-            shutil.rmtree(leftover, ignore_errors=True)
-    path = Path(tempfile.mkdtemp(prefix=".fetch-", dir=folder))
+def _workspace(folder: Path, prefix: str, *, is_alone: bool) -> Iterator[Path]:
+    """Make a folder that is gone afterwards, beside the target, so that moving the file there is one step.
+
+    Where no other process can be at it, the remains of those that were killed are removed.
+    """
+    for remains in folder.glob(f"{prefix}*") if is_alone else ():
+        shutil.rmtree(remains, ignore_errors=True)
+    path = Path(tempfile.mkdtemp(prefix=prefix, dir=folder))
     try:
         yield path
     finally:
