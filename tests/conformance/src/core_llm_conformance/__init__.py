@@ -1,5 +1,11 @@
 """What every provider plugin of core-llm must pass, and what the tests of the whole project are made with.
 
-The rooms: `corpus` reads real recordings, `walk` says what they hold, `cuts` cuts them, `replay` answers with them
-through an HTTP client, `server` is a real loopback server that follows a script of faults.
+The rooms, from what happened to what is asserted:
+
+- `corpus` reads real recordings and a plugin's own cassettes;
+- `walk` says what a recorded body holds, without any decoder of ours;
+- `cuts` cuts a body into the pieces in which it could arrive;
+- `replay` (and `replay_httpx2`) answers an HTTP client with recordings, cut, reset or stalled;
+- `script` and `server` are a real loopback server that follows a script of faults and tells what it saw;
+- `through` sends one call through a client, `compare` holds what came out against the walk.
 """
