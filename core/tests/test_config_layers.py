@@ -145,6 +145,13 @@ def test_keys_join_the_redaction_set_as_they_are_read(tmp_path: Path) -> None:
     assert redact(f"{KEY}-1 {KEY}-2 {KEY}-3") == "[redacted] [redacted] [redacted]"
 
 
+def test_a_password_in_an_address_is_a_secret_too() -> None:
+    """The address is shown without it, here and in every error."""
+    config = Config.load(environ={"CORE_LLM_PROVIDERS__ACME__BASE_URL": "https://me:hush-hush-7@acme.example/v1"})
+    shown = next(setting.value for setting in config.explain() if setting.name == "providers.acme.base_url")
+    assert shown == "https://me:[redacted]@acme.example/v1"
+
+
 def test_explaining_shows_values_and_layers_and_no_secret(tmp_path: Path) -> None:
     """Every setting that has a value is listed with the layer it is from; keys are covered."""
     file = private(

@@ -63,9 +63,13 @@ BROKEN = {
     ),
     "forgets the marker": (
         "def core_llm_register_providers():\n    return []",
+        ("plugin-bad 1.0.0 registers half: no function of it is marked with @hookimpl"),
+    ),
+    "has other hooks only": (
+        f"{HEAD}\n@hookimpl\ndef core_llm_find_api_key(provider):\n    return None",
         (
-            "plugin-bad 1.0.0 registers half: its entry point 'bad' leads to plugin_bad, which has no "
-            "@hookimpl function core_llm_register_providers"
+            "plugin-bad 1.0.0 registers half: its entry point 'bad' leads to plugin_bad, which does not "
+            "implement core_llm_register_providers"
         ),
     ),
     "has another name": (
@@ -280,6 +284,14 @@ def test_installed_plugins_take_part_from_the_first_client_on(install: Install) 
                 "disabled_plugins"
             ),
         ),
+        (
+            ACME,
+            (
+                "plugin-worse 1.0.0 registers half: it has providers, and no entry point for them in group "
+                "core_llm.providers"
+            ),
+        ),
+        ("", "plugin-worse 1.0.0 registers half: no function of it is marked with @hookimpl"),
         (
             f"{HEAD}\n@hookimpl\ndef core_llm_provide_config():\n    return 1 / 0",
             "plugin-worse 1.0.0 supplies a wrong layer of configuration: ZeroDivisionError: division by zero",

@@ -25,6 +25,7 @@ Layer = Mapping[str, object]
 _FREE_TABLES = ("options", "provider_options", "query")
 """Tables of a provider whose names are the provider's own; only the name can tell a secret from another value."""
 _SECRET_NAME = re.compile(r"(^|[_-])(api[_-]?key|key|token|secret|password|authorization)$", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"://[^/@]*?:([^/@]+)@")
 
 
 class Leaf(NamedTuple):
@@ -145,6 +146,8 @@ def _is_secret(path: SettingPath) -> bool:
 
 def _secured(path: SettingPath, value: object) -> object:
     """Return the value, a key as SecretStr; whatever is secret joins the redaction set on the way."""
+    if path[-1] == "base_url" and isinstance(value, str) and (found := _URL_PASSWORD.search(value)):
+        register_secret(found[1])
     if not _is_secret(path):
         return value
     text = value.get_secret_value() if isinstance(value, SecretStr) else value

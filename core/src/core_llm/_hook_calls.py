@@ -56,7 +56,7 @@ class Hooks:
         """Let a plugin take part.
 
         Raises:
-            PluginLoadError: It has a hook that does not exist, a wrong argument, or something that hooks cannot be.
+            PluginLoadError: It has no hook, one that does not exist, a wrong argument, or what hooks cannot be.
         """
         import pluggy  # noqa: PLC0415  # only clients with plugins need it
 
@@ -112,7 +112,9 @@ class Hooks:
     def _check(self, plugin: object, label: str) -> None:
         """Refuse what pluggy lets pass: hooks without a spec, wrappers, coroutines."""
         manager = self._pluggy()
-        callers = manager.get_hookcallers(plugin) or []
+        callers = manager.get_hookcallers(plugin)
+        if not callers:
+            raise PluginLoadError(f"{label} registers half: no function of it is marked with @hookimpl")
         known = [name for name in vars(manager.hook) if getattr(manager.hook, name).has_spec()]
         for caller in callers:
             for hook in (h for h in caller.get_hookimpls() if h.plugin is plugin):

@@ -25,11 +25,13 @@ class Installed:
     Attributes:
         group: The entry point's group.
         name: Its name; in the providers' group, the provider's.
+        target: What it leads to: a module, or ``module:object``.
     """
 
     def __init__(self, entry: importlib.metadata.EntryPoint) -> None:
         self.group = entry.group
         self.name = entry.name
+        self.target = entry.value
         self._entry = entry
 
     # Name, version and requirements are in a file of the distribution's own, which is read for the few that need it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core_llm._config import Config
 from core_llm._errors import PluginLoadError, RedactedCause
 from core_llm._hook_calls import Hooks
-from core_llm._installed import CORE, Installed, core_version, installed, is_met, normalized
+from core_llm._installed import CORE, PROVIDERS, Installed, core_version, installed, is_met, normalized
 from core_llm._logging import logger
 
 _reported: set[str] = set()
@@ -54,10 +54,20 @@ class PluginLoader:
             plugin = _import(entry)
             if not self._hooks.is_registered(plugin):
                 self._hooks.register(plugin, entry.label)
+            self._check_group(entry, plugin)
         except PluginLoadError as error:
             raise self.quarantine(entry, error) from error.__cause__
         self._loaded[entry.key] = plugin
         return plugin
+
+    def _check_group(self, entry: Installed, plugin: object) -> None:
+        """Refuse providers that nobody would ever ask for, since no entry point has their name."""
+        if entry.group == PROVIDERS or any(other.target == entry.target for other in installed(PROVIDERS)):
+            return
+        if self._hooks.implementation_of(plugin, "core_llm_register_providers") is not None:
+            self._hooks.unregister(plugin)
+            msg = f"{entry.label} registers half: it has providers, and no entry point for them in group {PROVIDERS}"
+            raise PluginLoadError(msg)
 
     def load_all(self, group: str) -> list[tuple[Installed, object]]:
         """Load the enabled plugins of a group; return those that work."""

@@ -170,8 +170,8 @@ class PluginRegistry:
         offers = self._offers_of(plugin, entry.label)
         if offers is None:
             msg = (
-                f"{entry.label} registers half: its entry point {entry.name!r} leads to {shown(plugin)}, which has no "
-                f"@hookimpl function core_llm_register_providers"
+                f"{entry.label} registers half: its entry point {entry.name!r} leads to {shown(plugin)}, "
+                f"which does not implement core_llm_register_providers"
             )
             raise PluginLoadError(msg)
         found = [offer for offer in offers if offered_name(offer) == entry.name]
