@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from core_llm._errors import (
     AuthenticationError,
@@ -82,6 +82,9 @@ CONTENT_FILTER = re.compile(
     r"content_filter|content[ _]management policy|responsible ?ai|content_policy", re.IGNORECASE
 )
 
+NO_RETRY_CODES = frozenset(("insufficient_quota", "billing_hard_limit_reached", "billing_not_active"))
+"""Codes that come with a status for "again, later" (OpenAI's 429) and mean that the account must be paid first."""
+
 BODY_SHOWN = 2000
 """Characters of an error body that the exception keeps."""
 MAX_NESTING = 4
@@ -116,7 +119,8 @@ def error_from_object(error: JSONValue, *, headers: Mapping[str, str] | None = N
     if status is None:
         words = " ".join(_words_in(error)).lower()
         status = next((number for word, number in WORD_STATUS if word in words), 500)
-    body = str(error)[:BODY_SHOWN]
+    body = error if isinstance(error, str) else to_json(error).decode()
+    body = body[:BODY_SHOWN]
     return make_status_error(status, message or body, code=code, headers=headers, body=body)
 
 
@@ -137,7 +141,7 @@ def make_status_error(
         elif CONTENT_FILTER.search(words) or CONTENT_FILTER.search(body):
             cls = ContentFilterError
     lowered = {name.lower(): value for name, value in (headers or {}).items()}
-    should_retry = lowered.get("x-should-retry")
+    should_retry = "false" if code in NO_RETRY_CODES else lowered.get("x-should-retry")
     return cls(
         f"HTTP {status}: {message}" if message else f"HTTP {status} without a message",
         status_code=status,
