@@ -147,7 +147,8 @@ class ConnectionProtocol(asyncio.Protocol):
         """Begin to serve."""
         self._transport = cast("asyncio.Transport", transport)
         self.connection = self._owner.accept(self)
-        self._transport.set_write_buffer_limits(high=0)  # so that a full kernel buffer is noticed at once
+        # A full kernel buffer is to be noticed at once; with 0, a TLS transport would hold back its first byte.
+        self._transport.set_write_buffer_limits(high=1)
         self.connection.attach(self._transport)
         self._task = asyncio.get_running_loop().create_task(self._serve())
 
