@@ -142,7 +142,7 @@ def test_plugin_uses_public_doors(plugin: Path) -> None:
 def test_plugin_has_the_usual_files(plugin: Path) -> None:
     """Who has read one plugin finds everything in the next."""
     source = f"src/plugin_{plugin.name.replace('-', '_')}"
-    usual = {"LICENSE", "README.md", "pyproject.toml", "tests/test_conformance.py"}
+    usual = {"LICENSE", "README.md", "pyproject.toml", "tests/test_provider.py"}
     usual |= {f"{source}/{name}" for name in ("__init__.py", "_provider.py", "py.typed")}
     assert {name for name in usual if not (plugin / name).is_file()} == set()
 
