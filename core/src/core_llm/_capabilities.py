@@ -36,6 +36,7 @@ class Capabilities(Value):
     document_input: Support = "unknown"
     video_input: Support = "unknown"
     model_listing: Support = "unknown"
+    token_counting: Support = "unknown"
     settings: dict[str, Support] = Field(default_factory=dict)
     """Name of a knob in Settings → support."""
 

@@ -36,6 +36,8 @@ class SettingOptions(TypedDict, total=False):
     reasoning_budget: int
     parallel_tool_calls: bool
     service_tier: str
+    cache_key: str
+    cache_ttl: Literal["5m", "1h", "24h"]
 
 
 class CallOptions(SettingOptions, total=False):

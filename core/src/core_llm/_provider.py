@@ -166,6 +166,14 @@ class Provider:
         """
         return self.wire("").list_models()
 
+    def count_tokens(self, request: Request) -> Exchange[int]:
+        """Count the input tokens of a request at the provider, as a sans-I/O generator.
+
+        Raises:
+            UnsupportedError: The provider has no endpoint for that.
+        """
+        return self.wire(request.model).count_tokens(request)
+
 
 class LocalChannel(Protocol):
     """Where a local model's thread puts what it makes."""

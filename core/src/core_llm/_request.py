@@ -34,6 +34,10 @@ class Settings(Value):
     """Bound on reasoning tokens, where a provider has one."""
     parallel_tool_calls: bool | None = None
     service_tier: str | None = None
+    cache_key: str | None = None
+    """Requests with the same key are likely to share a beginning; a provider may send them to the same cache."""
+    cache_ttl: Literal["5m", "1h", "24h"] | None = None
+    """Keep the beginning of this request in the provider's cache at least so long."""
 
     @field_validator("stop", mode="before")
     @classmethod

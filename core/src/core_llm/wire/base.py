@@ -162,6 +162,18 @@ class WireFormat(ABC):
         """Return the request that resumes a broken stream after event `cursor`, or None if the wire cannot."""
         return None
 
+    def count_tokens(self, request: Request) -> Exchange[int]:  # noqa: ARG002  # for overriding
+        """Count the input tokens of `request` at the provider, as a sans-I/O generator.
+
+        Raises:
+            UnsupportedError: The provider has no endpoint for that.
+        """
+        raise UnsupportedError(
+            f"{self.provider} has no endpoint that counts tokens; its answers report them in usage",
+            feature="token_counting",
+            provider=self.provider,
+        )
+
     def list_models(self) -> Exchange[tuple[ModelInfo, ...]]:
         """List the provider's models, as a sans-I/O generator.
 
