@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ import pytest
 from core_llm._config import Config
 from core_llm._config_model import ProviderConfig
 from core_llm._errors import ConfigError, DuplicateProviderError, PluginLoadError, UnknownProviderError
+from core_llm._offers import known_providers
 from core_llm._plugins import PluginRegistry, PluginStatus
 from core_llm._provider import Provider
 from core_llm.hookspecs import hookimpl
@@ -246,23 +248,42 @@ def test_an_unknown_provider_lists_what_is_there_and_the_near_miss(install: Inst
     assert caught.value.message == "no provider 'gema'; installed: acme, gemma, mybox; did you mean 'gemma'?"
 
 
-def test_a_name_like_no_other_gets_the_pip_command(install: Install) -> None:
-    """Packages of providers are called after them."""
+def test_a_known_provider_gets_the_pip_command(install: Install) -> None:
+    """A provider of this project that is not installed: the error says how to install it."""
     install("plugin-gemma", {}, providers="gemma = plugin_gemma")
     with pytest.raises(UnknownProviderError) as caught:
-        registry().provider("zephyr")
+        registry().provider("openrouter")
     assert caught.value.message == (
-        "no provider 'zephyr'; installed: gemma. If the name is right, its package should be plugin-zephyr: "
-        "pip install plugin-zephyr"
+        "no provider 'openrouter'; installed: gemma; to install it: pip install plugin-openrouter"
     )
 
 
 @pytest.mark.usefixtures("install")
-def test_with_nothing_installed_that_is_said() -> None:
-    """A name that could not be a package's is not made part of a command."""
+def test_a_near_miss_of_a_known_provider_gets_its_pip_command() -> None:
+    """Never one that is made of the typing error, whose package anybody may have registered."""
     with pytest.raises(UnknownProviderError) as caught:
-        registry().provider("x; rm -rf y")
-    assert caught.value.message == "no provider 'x; rm -rf y'; none is installed"
+        registry().provider("geminy")
+    assert caught.value.message == (
+        "no provider 'geminy'; none is installed; did you mean 'gemini'? To install it: pip install plugin-gemini"
+    )
+
+
+@pytest.mark.usefixtures("install")
+def test_a_name_like_no_other_is_not_made_part_of_a_command() -> None:
+    """What nobody knows is not suggested for installing."""
+    with pytest.raises(UnknownProviderError) as caught:
+        registry().provider("zephyr")
+    assert caught.value.message == (
+        "no provider 'zephyr'; none is installed; each comes with a package, usually called plugin-<provider>"
+    )
+
+
+def test_the_known_providers_are_named_after_their_packages() -> None:
+    """One line each: a name that could be a provider's, and a package of this project."""
+    known = known_providers()
+    assert known["openai-compatible"] == "plugin-openai-compatible"
+    assert [name for name, package in known.items() if not re.fullmatch(r"plugin-[a-z-]+", package)] == []
+    assert list(known) == sorted(known)
 
 
 def test_an_endpoint_of_an_unknown_type_names_the_setting(install: Install) -> None:

@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import Path
 
 from core_llm._config_model import ProviderConfig
 from core_llm._errors import CoreLLMError, PluginLoadError, RedactedCause, UnknownProviderError
@@ -76,8 +77,8 @@ def make_provider(offer: Offer, name: str, config: ProviderConfig | None, label:
 def unknown_provider(name: str, installed: Sequence[str], notes: Sequence[str]) -> UnknownProviderError:
     """Return the error for a name that nobody offers.
 
-    A package is suggested by the naming convention only where no installed name is near: to name a package after a
-    typing error would be an invitation to whoever registers it.
+    Only packages that are known to be this project's are suggested: to make a package's name of a typing error would be
+    an invitation to whoever registers it.
 
     Args:
         name: What was asked for.
@@ -86,12 +87,25 @@ def unknown_provider(name: str, installed: Sequence[str], notes: Sequence[str]) 
     """
     listed = f"installed: {', '.join(installed)}" if installed else "none is installed"
     msg = f"no provider {name!r}; {listed}"
-    near = get_close_matches(name.lower(), installed, n=1)
-    if near:
+    known = known_providers()
+    if name in known and not notes:
+        msg += f"; to install it: pip install {known[name]}"
+    elif near := get_close_matches(name.lower(), installed, n=1):
         msg += f"; did you mean {near[0]!r}?"
-    elif not notes and _NAME.fullmatch(name):
-        msg += f". If the name is right, its package should be plugin-{name}: pip install plugin-{name}"
+    elif near := get_close_matches(name.lower(), known, n=1):
+        msg += f"; did you mean {near[0]!r}? To install it: pip install {known[near[0]]}"
+    elif not notes:
+        msg += "; each comes with a package, usually called plugin-<provider>"
     return UnknownProviderError("; ".join((msg, *notes)))
+
+
+def known_providers() -> dict[str, str]:
+    """Return the providers that this project has, name → package, whether installed or not.
+
+    It is a help for errors and nothing else: a provider that is not in the list works all the same.
+    """
+    text = Path(__file__).with_name("known_providers.txt").read_text(encoding="utf-8")
+    return dict(line.split() for line in text.splitlines())
 
 
 def duplicate_message(name: str, labels: Sequence[str]) -> str:
