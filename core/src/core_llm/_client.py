@@ -49,6 +49,7 @@ class _Base:
         """
         return self._calls.registry.provider(name)
 
+
 class Client(_Base):
     """Talks to language models. Safe to share between threads; connections are pooled."""
 
@@ -66,9 +67,7 @@ class Client(_Base):
         super().__init__(options)
         self._transport = SyncTransport(self._calls.values.transport, http_client)
 
-    def stream(
-        self, model: str | None = None, prompt: Prompt | None = None, **options: Unpack[CallOptions]
-    ) -> Stream:
+    def stream(self, model: str | None = None, prompt: Prompt | None = None, **options: Unpack[CallOptions]) -> Stream:
         """Return a streamed answer, to be entered with `with`: nothing is sent before that.
 
         Args:
@@ -233,6 +232,6 @@ class _OfLoop:
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
 
-    async def send(self, request: OutgoingRequest, connect: float) -> AsyncAnswer | Failed:
+    async def send(self, request: OutgoingRequest, connect: float, read: float) -> AsyncAnswer | Failed:
         """Send on the running loop."""
-        return await self._client._transport().send(request, connect)  # noqa: SLF001  # the two share this room
+        return await self._client._transport().send(request, connect, read)  # noqa: SLF001  # the two share this room

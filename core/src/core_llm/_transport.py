@@ -8,7 +8,7 @@ becomes a `Failed` value here. It knows nothing of retries, deadlines or wires.
 from __future__ import annotations
 
 import importlib
-import socket
+import math
 import ssl
 import sys
 import threading
@@ -20,7 +20,9 @@ from urllib.parse import urlsplit
 from core_llm._config_model import TransportName
 from core_llm._errors import ConfigError, RedactedCause
 from core_llm._provider import OutgoingRequest
+from core_llm._sockets import current, shut_down, watch_sockets
 from core_llm._stream.effects import Failed, Head
+from core_llm._stream.outgoing import is_loopback
 from core_llm._stream.ports import Watch
 
 if TYPE_CHECKING:
@@ -71,26 +73,28 @@ def failure(error: Exception, lib: ModuleType) -> Failed:
         return Failed("timeout", cause, limit="first_event")
     if isinstance(error, lib.ConnectError | lib.ProxyError):
         return Failed("connect", cause)
-    if isinstance(error, lib.UnsupportedProtocol | lib.InvalidURL | lib.LocalProtocolError):
-        return Failed("config", cause)
     if isinstance(error, lib.RemoteProtocolError | lib.DecodingError):
         return Failed("protocol", cause)
     return Failed("network", cause)
 
 
-def shut_down(sock: object) -> None:
-    """Shut a socket down below its TLS layer, so that whoever is blocked in it wakes, and the peer sees the end."""
-    try:
-        if isinstance(sock, socket.socket):
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)
-        else:
-            sock.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]  # asyncio's and trio's sockets have it
-    except (OSError, AttributeError, ValueError):
-        return
+def sending_failure(error: Exception, lib: ModuleType) -> Failed:
+    """Return what an exception before the head of the answer stands for."""
+    if isinstance(error, lib.LocalProtocolError):
+        # Its text may go on with the header's value.
+        return Failed("config", RedactedCause(_name_of(error), str(error).partition(" b'")[0]))
+    if isinstance(error, lib.UnsupportedProtocol | lib.InvalidURL) or not isinstance(error, lib.TransportError):
+        return Failed("config", RedactedCause.of(error))
+    return failure(error, lib)
 
 
-def _request(lib: ModuleType, request: OutgoingRequest, connect: float) -> httpx.Request:
-    timeout = {"connect": None if connect == float("inf") else connect, "read": None, "write": None, "pool": None}
+def _name_of(error: Exception) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}"
+
+
+def _request(lib: ModuleType, request: OutgoingRequest, connect: float, read: float = math.inf) -> httpx.Request:
+    limits = {"connect": connect, "pool": connect, "read": read, "write": read}
+    timeout = {name: None if seconds == math.inf else seconds for name, seconds in limits.items()}
     made: httpx.Request = lib.Request(
         request.method,
         request.url,
@@ -202,22 +206,25 @@ class SyncTransport:
         if self._lib is not None and not isinstance(client, self._lib.Client):
             msg = "http_client is an async client; give it to AsyncClient, or pass a sync one"
             raise ConfigError(msg)
+        for transport in (getattr(client, "_transport", None), *getattr(client, "_mounts", {}).values()):
+            watch_sockets(transport)
         self._pools: dict[tuple[str, str | None], httpx.BaseTransport] = {}
         self._lock = threading.Lock()
 
-    def send(self, request: OutgoingRequest, connect: float, watch: Watch) -> SyncAnswer | Failed:
+    def send(self, request: OutgoingRequest, connect: float, read: float, watch: Watch) -> SyncAnswer | Failed:
         """Send a request and wait for the head of its answer; `watch` learns which socket is in use."""
         lib = self._lib = self._lib or library(self._name)
-        _current.watch = watch
+        current.watch = watch
         try:
-            built = _request(lib, request, connect)
             if self._client is None:
+                built = _request(lib, request, connect)
                 return SyncAnswer(self._pool(lib, request.url).handle_request(built), lib)
+            built = _request(lib, request, connect, read)
             return SyncAnswer(self._client.send(built, stream=True, follow_redirects=False), lib)
         except Exception as error:  # noqa: BLE001  # nothing of the library may escape
-            return failure(error, lib)
+            return sending_failure(error, lib)
         finally:
-            _current.watch = None
+            current.watch = None
 
     def cut(self, sockets: Sequence[object]) -> None:
         """Shut the sockets down, from any thread."""
@@ -230,7 +237,7 @@ class SyncTransport:
         if pool is None:
             with self._lock:
                 pool = self._pools.get(key) or lib.HTTPTransport(**_pool_options(lib, *key))
-                _watch_sockets(pool)
+                watch_sockets(pool)
                 self._pools[key] = pool
         return pool
 
@@ -253,16 +260,17 @@ class AsyncTransport:
             raise ConfigError(msg)
         self._pools: dict[tuple[str, str | None], httpx.AsyncBaseTransport] = {}
 
-    async def send(self, request: OutgoingRequest, connect: float) -> AsyncAnswer | Failed:
+    async def send(self, request: OutgoingRequest, connect: float, read: float) -> AsyncAnswer | Failed:
         """Send a request and wait for the head of its answer."""
         lib = self._lib = self._lib or library(self._name)
         try:
-            built = _request(lib, request, connect)
             if self._client is None:
+                built = _request(lib, request, connect)
                 return AsyncAnswer(await self._pool(lib, request.url).handle_async_request(built), lib)
+            built = _request(lib, request, connect, read)
             return AsyncAnswer(await self._client.send(built, stream=True, follow_redirects=False), lib)
         except Exception as error:  # noqa: BLE001  # nothing of the library may escape
-            return failure(error, lib)
+            return sending_failure(error, lib)
 
     def _pool(self, lib: ModuleType, url: str) -> httpx.AsyncBaseTransport:
         key = _pool_key(url)
@@ -283,9 +291,11 @@ def _pool_key(url: str) -> tuple[str, str | None]:
     from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415  # the HTTP library has imported it by now
 
     parts = urlsplit(url)
+    host = parts.hostname or ""
     proxies = getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if proxy and not proxy_bypass(parts.hostname or ""):
+    # This machine is never asked for through another: a key that may go to it unencrypted would go there.
+    if proxy and not is_loopback(host) and not proxy_bypass(host):
         return parts.scheme, proxy if "://" in proxy else f"http://{proxy}"
     return parts.scheme, None
 
@@ -298,70 +308,3 @@ def _pool_options(lib: ModuleType, scheme: str, proxy: str | None) -> dict[str, 
     # certificates costs. It trusts nobody, so it could not be misused.
     verify = True if scheme == "https" or proxy else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return {"verify": verify, "limits": limits, "proxy": proxy}
-
-
-# ---- which socket a sync call is using, before the library says so ----------------------------------------------------
-
-
-class _Current(threading.local):
-    watch: Watch | None = None
-
-
-_current = _Current()
-
-
-def _watch_sockets(transport: object) -> None:
-    """Let the transport's connections tell the calling thread's `Watch` of their sockets.
-
-    The library has no public way to give it a network backend. Where its inside has another shape than the one known,
-    nothing is changed, and a call can be cut off only once its head has come.
-    """
-    pool = getattr(transport, "_pool", None)
-    backend = getattr(pool, "_network_backend", None)
-    if backend is not None:
-        pool._network_backend = _WatchedBackend(backend)  # type: ignore[union-attr]  # noqa: SLF001  # see above
-
-
-class _WatchedBackend:
-    """A network backend whose streams say which socket they use."""
-
-    def __init__(self, backend: object) -> None:
-        self._backend = backend
-
-    def connect_tcp(self, *args: object, **kwargs: object) -> _WatchedStream:
-        return _WatchedStream(self._backend.connect_tcp(*args, **kwargs))  # type: ignore[attr-defined]  # of the library
-
-    def connect_unix_socket(self, *args: object, **kwargs: object) -> _WatchedStream:
-        return _WatchedStream(self._backend.connect_unix_socket(*args, **kwargs))  # type: ignore[attr-defined]
-
-    def sleep(self, seconds: float) -> None:
-        self._backend.sleep(seconds)  # type: ignore[attr-defined]  # of the library
-
-
-class _WatchedStream:
-    """A network stream that tells the calling thread's `Watch` of its socket at each write, before it may block."""
-
-    def __init__(self, stream: object) -> None:
-        self._stream = stream
-        self.read = stream.read  # type: ignore[attr-defined]  # of the library, as all below
-        self.close = stream.close  # type: ignore[attr-defined]
-        self.get_extra_info = stream.get_extra_info  # type: ignore[attr-defined]
-        self._tell()
-
-    def _tell(self) -> None:
-        if _current.watch is not None:
-            _current.watch(self.get_extra_info("socket"))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._tell()
-        self._stream.write(buffer, timeout)  # type: ignore[attr-defined]
-
-    def start_tls(self, *args: object, **kwargs: object) -> _WatchedStream:
-        # The handshake takes the socket object over before it blocks; its twin still reaches the connection.
-        twin = self.get_extra_info("socket").dup()
-        try:
-            if _current.watch is not None:
-                _current.watch(twin)
-            return _WatchedStream(self._stream.start_tls(*args, **kwargs))  # type: ignore[attr-defined]
-        finally:
-            twin.close()

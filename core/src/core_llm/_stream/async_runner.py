@@ -58,8 +58,10 @@ class AsyncRunner:
             case PullLocal():
                 assert self._local is not None  # noqa: S101  # the engine sends before it pulls
                 return await anyio.to_thread.run_sync(self._local.pull, abandon_on_cancel=True)
-            case Send(request=request, connect_limit=limit):
-                return self._open(request) if isinstance(request, LocalCall) else await self._send(request, limit)
+            case Send(request=LocalCall() as request):
+                return self._open(request)
+            case Send():
+                return await self._send(effect)
             case Close(is_reusable=is_reusable):
                 await self.close(is_reusable=is_reusable)
                 return None
@@ -101,8 +103,10 @@ class AsyncRunner:
         except Exception as error:  # noqa: BLE001  # nothing of the HTTP library may escape
             return self.read_failure(error)
 
-    async def _send(self, request: OutgoingRequest, connect_limit: float) -> Outcome:
-        answer = await self._scoped(self._transport.send(request, connect_limit))
+    async def _send(self, effect: Send) -> Outcome:
+        assert isinstance(effect.request, OutgoingRequest)  # noqa: S101  # of the two kinds
+        sending = self._transport.send(effect.request, effect.connect_limit, effect.read_limit)
+        answer = await self._scoped(sending)
         if isinstance(answer, Interrupted):
             return INTERRUPTED
         if isinstance(answer, Failed):

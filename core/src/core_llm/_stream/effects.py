@@ -6,6 +6,7 @@ where no foreign exception, with a request and its key headers, stands in its co
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Literal
@@ -32,6 +33,8 @@ class Send:
 
     request: OutgoingRequest | LocalCall
     connect_limit: float
+    read_limit: float = math.inf
+    """For bytes to come, where only the HTTP library itself can give up."""
 
 
 @dataclass(slots=True)

@@ -103,7 +103,7 @@ def _attempt(call: CallState, attempt: Attempt, *, is_stream: bool) -> Step:
     except CoreLLMError as raised:
         return raised
     sent_at = call.arm("first_event", call.first)
-    head = yield Send(request, call.connect_limit())
+    head = yield Send(request, call.connect_limit(), call.read_limit())
     call.waited_for_head = plan.clock.monotonic() - sent_at
     if isinstance(head, Failed | Interrupted):
         return call.transport_error(head, "headers")

@@ -70,7 +70,7 @@ def _answered(call: CallState, wired: WireRequest) -> ExchangeSteps[WireResponse
 
 def _once(call: CallState, request: OutgoingRequest) -> ExchangeSteps[WireResponse | CoreLLMError]:
     call.arm("first_event", call.first)
-    head = yield Send(request, call.connect_limit())
+    head = yield Send(request, call.connect_limit(), call.read_limit())
     if isinstance(head, Failed | Interrupted):
         return call.transport_error(head, "headers")
     assert isinstance(head, Head)  # noqa: S101  # the last of Send's outcomes

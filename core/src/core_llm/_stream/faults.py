@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from core_llm._errors import (
     ConfigError,
@@ -48,13 +49,16 @@ def transport_error(plan: CallPlan, failed: Failed, phase: Phase, *, had_content
     if failed.error is not None:
         return failed.error
     if failed.kind == "config":
-        error = ConfigError(f"the address of {endpoint} cannot be used ({what}); check its base_url")
+        error = ConfigError(f"the request to {endpoint} cannot be sent ({what}); check base_url, headers and http client")
     elif failed.kind == "timeout":
         limit: Limit = failed.limit or "first_event"
+        if limit == "first_event" and had_content:
+            limit = "between_events"
         seconds = getattr(plan.limits, limit) or 0.0
         error = timeout_error(endpoint, limit, seconds)
     elif failed.kind == "connect":
-        address = plan.provider.base_url
+        parts = urlsplit(plan.provider.base_url)
+        address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"  # a password may stand before the @
         error = ConnectError(
             f"cannot connect to {endpoint} at {address} ({what}); is the address right and the server up?",
             phase="connect",

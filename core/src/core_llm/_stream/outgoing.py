@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from ipaddress import ip_address
 from urllib.parse import urlencode, urlsplit
 
 from pydantic import SecretStr
@@ -15,6 +17,8 @@ from core_llm.wire.base import WireRequest
 from core_llm.wire.frames import Framing
 
 USER_AGENT = "core-llm"
+_HOLDS_KEY = re.compile(r"(?:^|-)(?:authorization|cookie|key|secret|token)$")
+"""How the names of headers end that carry a key."""
 
 
 def build(plan: CallPlan, secret: object, *, is_stream: bool) -> tuple[OutgoingRequest, Framing]:
@@ -57,21 +61,31 @@ def signed(plan: CallPlan, wired: WireRequest, secret: object) -> OutgoingReques
     if query:
         url += ("&" if "?" in url else "?") + urlencode(query)
     outgoing = OutgoingRequest(wired.method, url, headers, content)
+    if isinstance(secret, SecretStr) or any(map(_HOLDS_KEY.search, headers)):
+        _refuse_plain_http(url, provider.endpoint)
     if not isinstance(secret, SecretStr):
         return outgoing
-    _refuse_plain_http(url, provider.endpoint)
     return provider.auth.sign(outgoing, secret, plan.clock.now())
 
 
 def _refuse_plain_http(url: str, endpoint: str) -> None:
     """Raise ConfigError where a key would travel unencrypted to another machine."""
-    if url.startswith("https://"):
-        return
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost") or host == "::1" or host.startswith("127."):
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme == "https" or is_loopback(host):
         return
     msg = f"{endpoint}: a key goes over plain http only to this machine, not to {host}; use https, or configure no key"
     raise ConfigError(msg)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host's name or address is this machine's own, without looking it up."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def as_secret(value: object, endpoint: str) -> SecretStr | None:

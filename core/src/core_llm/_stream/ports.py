@@ -71,8 +71,15 @@ class AsyncAnswer(Protocol):
 class SyncTransport(Protocol):
     """Sends requests."""
 
-    def send(self, request: OutgoingRequest, connect: float, watch: Watch) -> SyncAnswer | Failed:
-        """Send a request and wait for the head of its answer."""
+    def send(self, request: OutgoingRequest, connect: float, read: float, watch: Watch) -> SyncAnswer | Failed:
+        """Send a request and wait for the head of its answer.
+
+        Args:
+            request: What to send.
+            connect: Seconds that connecting may take.
+            read: Seconds that bytes may be waited for, where the transport cannot be cut off from outside.
+            watch: Told of the socket in use.
+        """
         ...
 
     def cut(self, sockets: Sequence[object]) -> None:
@@ -83,6 +90,6 @@ class SyncTransport(Protocol):
 class AsyncTransport(Protocol):
     """Sends requests on one event loop."""
 
-    async def send(self, request: OutgoingRequest, connect: float) -> AsyncAnswer | Failed:
-        """Send a request and wait for the head of its answer."""
+    async def send(self, request: OutgoingRequest, connect: float, read: float) -> AsyncAnswer | Failed:
+        """Send a request and wait for the head of its answer; limits as for the sync one."""
         ...

@@ -50,7 +50,7 @@ def streamed(call: CallState, framing: Framing) -> Step:
                 if frame.data:
                     events += decode(frame)
                     if decoder.is_done:
-                        break
+                        break  # type: ignore[unreachable]  # decoding changes it
         except CoreLLMError as raised:
             error = raised
         except Exception as raised:  # noqa: BLE001  # whatever a decoder raises is the frame's fault, by contract

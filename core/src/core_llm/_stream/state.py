@@ -87,6 +87,10 @@ class CallState:
         """Return how long connecting may take: its own limit, or what is left of the whole call's."""
         return max(0.001, min(self.connect, self.ends - self.plan.clock.monotonic()))
 
+    def read_limit(self) -> float:
+        """Return how long bytes may be waited for where only the HTTP library itself can give up."""
+        return min(max(self.first, self.between), self.total)
+
     def handed(self, events: list[StreamEvent], id_: str | None, model: str | None) -> list[StreamEvent]:
         """Return the events as the consumer gets them: begun with a StreamStart, observed, transformed."""
         if not self.had_content:

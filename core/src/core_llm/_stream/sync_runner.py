@@ -47,8 +47,10 @@ class SyncRunner:
             case PullLocal():
                 assert self._local is not None  # noqa: S101  # as above
                 return self._local.pull()
-            case Send(request=request, connect_limit=limit):
-                return self._open(request) if isinstance(request, LocalCall) else self._send(request, limit)
+            case Send(request=LocalCall() as request):
+                return self._open(request)
+            case Send():
+                return self._send(effect)
             case Close(is_reusable=is_reusable):
                 self.close(is_reusable=is_reusable)
                 return None
@@ -83,7 +85,8 @@ class SyncRunner:
         except Exception as error:  # noqa: BLE001  # nothing of the HTTP library may escape
             return self.read_failure(error)
 
-    def _send(self, request: OutgoingRequest, connect_limit: float) -> Outcome:
+    def _send(self, effect: Send) -> Outcome:
+        assert isinstance(effect.request, OutgoingRequest)  # noqa: S101  # of the two kinds
         sockets: list[object] = []
         if not self._control.set_wake(lambda: self._transport.cut(sockets)):
             return INTERRUPTED
@@ -93,7 +96,7 @@ class SyncRunner:
             if self._control.interruption is not None:
                 self._transport.cut(sockets)
 
-        answer = self._transport.send(request, connect_limit, watch)
+        answer = self._transport.send(effect.request, effect.connect_limit, effect.read_limit, watch)
         if isinstance(answer, Failed):
             self._control.set_wake(None)
             return self._unless_interrupted(answer)

@@ -220,7 +220,7 @@ def _report(error: BaseException) -> int:
             say("error", "stopped")
             return FAILURE
         case click.UsageError(ctx=click.Context() as ctx):
-            say("error", f"{error.format_message().rstrip('.')}; see {ctx.command_path} --help")
+            say("error", f"{error.format_message()} (see {ctx.command_path} --help)")
             return error.exit_code
         case click.ClickException():
             say("error", error.format_message())

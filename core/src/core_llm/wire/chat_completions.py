@@ -20,9 +20,11 @@ from core_llm._response import FinishReason, Response, Usage
 from core_llm.wire.base import Exchange, ModelInfo, WireRequest
 from core_llm.wire.chat_decode import FRAME_SHOWN, ChatDecoder
 from core_llm.wire.chat_encode import ChatEncoding
-from core_llm.wire.chat_values import as_objects, read_model
+from core_llm.wire.chat_values import as_index, as_objects, read_model
 from core_llm.wire.errors import error_from_object
 from core_llm.wire.usage import UsageFields, first_count, usage_from
+
+FIRST_ERROR_STATUS = 400
 
 
 class ChatCompletions(ChatEncoding):
@@ -109,8 +111,9 @@ class ChatCompletions(ChatEncoding):
             return frame
         if "choices" in frame:
             return None
-        has_code = any(frame.get(name) for name in ("code", "status", "status_code"))
-        if frame.get("detail") or (has_code and isinstance(frame.get("message"), str)):
+        has_code = frame.get("code") not in (None, "", 0, 200, "0", "200")
+        has_status = any((as_index(frame.get(name)) or 0) >= FIRST_ERROR_STATUS for name in ("status", "status_code"))
+        if frame.get("detail") or ((has_code or has_status) and isinstance(frame.get("message"), str)):
             return frame
         return None
 

@@ -99,6 +99,8 @@ class ChatDecoder(DeltaDecoder):
             content: The field of a choice that has what is new: ``delta``, or ``message`` in a plain body.
         """
         if not isinstance(chunk, dict):
+            if event == "error":
+                self._raise(chunk)
             self._raise_malformed(f"is a JSON {type(chunk).__name__} where an object is due", to_json(chunk))
         error = self._wire.find_error(chunk, event)
         if error is not None:

@@ -33,25 +33,23 @@ class _Call:
     """Pieces that `is_whole` has looked at; the fields below say where it stood after them."""
     depth: int = 0
     is_in_string: bool = False
-    is_escaped: bool = False
 
     def is_whole(self) -> bool:
-        """Tell whether every bracket is closed. Each piece is looked at once, however often this is asked."""
-        text = "".join(self.pieces[self.scanned :])
-        begin, self.is_escaped = int(self.is_escaped and bool(text)), self.is_escaped and not text
-        for match in _MARK.finditer(text, begin):
+        """Tell whether every bracket is closed; asked after a bracket, so that no escape is cut in two.
+
+        Each piece is looked at once, however often this is asked.
+        """
+        for match in _MARK.finditer("".join(self.pieces[self.scanned :])):
             mark = match[0]
             if mark == '"':
                 self.is_in_string = not self.is_in_string
-            elif mark == "\\":
-                self.is_escaped = True  # the last of these pieces ends between a backslash and what it escapes
             elif not self.is_in_string:
                 self.depth += 1 if mark in "{[" else -1 if mark in "}]" else 0
         self.scanned = len(self.pieces)
         return bool(self.pieces) and self.depth == 0 and not self.is_in_string
 
 
-_MARK = re.compile(r'\\.|["{}\[\]\\]', re.DOTALL)
+_MARK = re.compile(r'\\.|["{}\[\]]', re.DOTALL)
 """What matters for the end of a JSON value: quotes, brackets, and what a backslash makes harmless."""
 
 
