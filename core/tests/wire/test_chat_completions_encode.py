@@ -205,6 +205,14 @@ def test_files_of_a_tool_s_result_follow_in_a_message_of_the_user() -> None:
     ]
 
 
+def test_files_of_a_result_may_end_the_conversation() -> None:
+    """Files of the last result come last."""
+    picture = FilePart.from_url("https://a.example/b.png")
+    sent = messages_of(Message.tool(ToolResultPart(tool_call_id="c1", content=(TextPart(text="See:"), picture))))
+    assert isinstance(sent, list)
+    assert [message["role"] for message in sent if isinstance(message, dict)] == ["tool", "user"]
+
+
 def test_results_among_other_parts_come_first() -> None:
     """Results in a message of the user, as other wires have them, are told before the rest of it."""
     message = Message.user("And now?", ToolResultPart(tool_call_id="c1", content="rain"))

@@ -233,6 +233,39 @@ def test_content_in_pieces() -> None:
     ]
 
 
+def test_content_may_be_a_list_of_texts_and_pictures() -> None:
+    """Bare texts and pictures in a list of content are what they are anywhere else."""
+    picture: JSONObject = {"type": "image_url", "image_url": "https://a.example/b.png"}
+    content: JSONValue = ["Lo", "ok", picture, {"type": "image_url"}, 7, ""]
+    assert parts_of(chunk({"content": content}), chunk({}, "stop")) == [
+        TextPart(text="Look"),
+        FilePart(media_type="image/png", url="https://a.example/b.png"),
+    ]
+
+
+def test_calls_in_a_flatter_shape() -> None:
+    """An index that is a text, and name and arguments outside of a `function`, are read all the same."""
+    frames = [
+        chunk({"tool_calls": [{"index": "0", "id": "a", "name": "f", "arguments": '{"x"'}]}),
+        chunk({"tool_calls": [{"index": "0", "arguments": ": 1}"}]}),
+        chunk({"tool_calls": [{"index": 1, "function": {"name": 7}}], "extra_content": "x"}),
+    ]
+    assert parts_of(*frames, chunk({}, "tool_calls")) == [
+        ToolCallPart(id="a", name="f", arguments={"x": 1}, raw_arguments='{"x": 1}')
+    ]
+
+
+def test_blocks_of_different_ids_stay_apart() -> None:
+    """Summaries with ids of their own are blocks of their own."""
+    details: JSONValue = [
+        {"type": "reasoning.summary", "summary": "a", "index": 0, "id": "1"},
+        {"type": "reasoning.summary", "summary": "b", "index": 0, "id": "2"},
+        {"type": "reasoning.summary", "summary": "c", "index": 1, "id": "2"},
+    ]
+    (part,) = parts_of(chunk({"reasoning_details": details}), chunk({}, "stop"))
+    assert part == ReasoningPart(text="abc", provider_state={"acme": {"reasoning_details": details}})
+
+
 def test_logprobs_go_with_their_text() -> None:
     """Log probabilities are on the delta and on the part; those of a token without a text wait for the next."""
 

@@ -93,6 +93,17 @@ def test_text_streams() -> None:
     assert (decoder.is_complete, decoder.is_done, decoder.usage) == (True, True, None)
 
 
+def test_frames_that_differ_only_in_their_text_are_read_alike() -> None:
+    """However often a frame was seen before, its text is read as it is: escapes, an empty one, and what comes after."""
+    decoder = new_decoder()
+    texts = ["a", "b", "c", 'quo"te', "back\\slash", "\u00e9\u2028\U0001f600", "", "\n", '"}],"x":[{', "end"]
+    events = fed(decoder, *[text(value) for value in texts], chunk({"content": "!"}, "stop"))
+    deltas = [event.text for event in events if isinstance(event, TextDelta)]
+    assert deltas == [value for value in [*texts, "!"] if value]
+    assert events[-1] == PartEnd(0, TextPart(text="".join(deltas)))
+    assert decoder.finish_reason == "stop"
+
+
 def test_a_stream_is_complete_at_its_finish_reason_and_done_at_done() -> None:
     """A stream cut after the finish reason lost nothing; more may come before ``[DONE]``, so reading goes on."""
     decoder = new_decoder()
@@ -202,6 +213,7 @@ def test_a_refusal_is_a_content_filter() -> None:
         frame(id="chatcmpl-1", choices=[{"index": 0, "delta": None, "finish_reason": None}]),
         chunk({"content": None, "tool_calls": None, "refusal": None, "reasoning": None}),
         chunk({"content": "", "tool_calls": [], "annotations": [], "function_call": None}),
+        chunk({"refusal": 7}),
         chunk({"content": 7, "tool_calls": "x", "reasoning": {"x": 1}, "images": 3, "audio": "x"}),
         frame(type="ping"),
         Frame(b""),
@@ -251,6 +263,8 @@ def test_choice_0_is_the_answer() -> None:
         (Frame(b'{"error": {"message": "no call", "code": "tool_use_failed"}}', "error"), BadRequestError, "no call"),
         (Frame(b'{"message": "no"}', "error"), ServerError, "no"),
         (Frame(b"upstream is gone", "error"), ServerError, "upstream is gone"),
+        (Frame(b'"upstream is gone"', "error"), ServerError, "upstream is gone"),
+        (frame(status=503, message="busy"), OverloadedError, "busy"),
         (frame(detail="Unauthorized", status=401), AuthenticationError, "Unauthorized"),
         (frame(code="InvalidParameter", message="bad", request_id="r"), BadRequestError, "bad"),
         (
@@ -305,6 +319,8 @@ def test_frames_of_another_kind_are_kept() -> None:
     """A frame with neither choices nor usage nor error is handed on as it came."""
     value: JSONObject = {"object": "acme.progress", "percent": 50}
     assert new_decoder().feed(frame(**value)) == [RawEvent("acme.progress", value)]
+    fine: JSONObject = {"code": 0, "status": "running", "message": "half of it"}
+    assert new_decoder().feed(frame(**fine)) == [RawEvent("", fine)]
     assert new_decoder().feed(Frame(b'{"x": 1}', "note")) == [RawEvent("note", {"x": 1})]
 
 
