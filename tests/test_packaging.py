@@ -82,6 +82,16 @@ def test_plugin_is_named_after_its_folder(plugin: Path) -> None:
         assert all(target.partition(":")[0].partition(".")[0] == import_name for target in group.values())
 
 
+@each_plugin
+def test_errors_name_the_right_package(plugin: Path) -> None:
+    """Where the core suggests a package for a provider of this repository, it is the one that has it."""
+    lines = (CORE / "src/core_llm/known_providers.txt").read_text(encoding="utf-8").splitlines()
+    known = dict(line.split() for line in lines)
+    project = metadata(plugin)["project"]
+    for provider in project["entry-points"]["core_llm.providers"]:
+        assert known.get(provider, project["name"]) == project["name"]
+
+
 @pytest.mark.parametrize("package", [*PLUGINS, CONFORMANCE], ids=lambda package: package.name)
 def test_this_core_satisfies_every_plugin(package: Path) -> None:
     """A plugin asks for the core of its own minor version, and this repository has it."""
