@@ -10,7 +10,6 @@ import errno
 import os
 import selectors
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -51,7 +50,7 @@ class _WatchedBackend:
 
     def __init__(self, backend: object) -> None:
         self._backend = backend
-        room = vars(sys.modules[type(backend).__module__])
+        room = getattr(getattr(type(backend), "connect_tcp", None), "__globals__", {})
         names = ("SyncStream", "ConnectError", "ConnectTimeout")
         is_known = type(backend).__name__ == "SyncBackend" and all(name in room for name in names)
         self._known = [room[name] for name in names] if is_known else None

@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import anyio
-import anyio.from_thread
-import anyio.lowlevel
 import anyio.to_thread
 
 from core_llm._errors import CoreLLMError, RedactedCause
@@ -47,6 +45,8 @@ class AsyncRunner:
         self._control = control
         self._answer: AsyncAnswer | None = None
         self._local: LocalRun | None = None
+        self._limiter: anyio.CapacityLimiter | None = None
+        """For the thread that waits for a local model: others' threads must not be used up by waiting."""
         self.read: Callable[[], Awaitable[bytes | Interrupted]] = _nothing_sent
         """Reads, raising what the library raises: the hot path calls it, and `read_failure` for what it raises."""
 
@@ -57,7 +57,7 @@ class AsyncRunner:
                 return await self._read()
             case PullLocal():
                 assert self._local is not None  # noqa: S101  # the engine sends before it pulls
-                return await anyio.to_thread.run_sync(self._local.pull, abandon_on_cancel=True)
+                return await anyio.to_thread.run_sync(self._local.pull, abandon_on_cancel=True, limiter=self._limiter)
             case Send(request=LocalCall() as request):
                 return self._open(request)
             case Send():
@@ -87,7 +87,7 @@ class AsyncRunner:
         if local is not None:
             local.cancel()
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(local.close)
+                await anyio.to_thread.run_sync(local.close, limiter=self._limiter)
             self._control.set_wake(None)
 
     def read_failure(self, error: Exception) -> Failed:
@@ -125,12 +125,16 @@ class AsyncRunner:
         if not self._control.set_wake(local.cancel):
             return INTERRUPTED
         self._local = local
+        self._limiter = anyio.CapacityLimiter(1)
         local.start()
         return None
 
     async def _call(self, function: Callable[[], object]) -> Outcome:
         try:
-            value = await anyio.to_thread.run_sync(function) if _may_block(function) else function()
+            if inspect.iscoroutinefunction(function):
+                value: object = function()
+            else:  # it may block; nobody can stop it, but nobody has to wait for it
+                value = await self._scoped(anyio.to_thread.run_sync(function, abandon_on_cancel=True))
             if inspect.isawaitable(value):
                 value = await self._scoped(value)
         except CoreLLMError as error:
@@ -152,7 +156,3 @@ class AsyncRunner:
 
 async def _nothing_sent() -> bytes:
     raise StopAsyncIteration
-
-
-def _may_block(function: Callable[[], object]) -> bool:
-    return not inspect.iscoroutinefunction(function)

@@ -11,7 +11,7 @@ from core_llm._errors import AbortedError
 from core_llm._events import StreamEvent, TextDelta
 from core_llm._response import Response
 from core_llm._stream.effects import READ, Outcome, Steps
-from core_llm._stream.handle import Handle
+from core_llm._stream.handle import CLOSED, Handle
 from core_llm._stream.plan import CallPlan
 from core_llm._stream.ports import AsyncTransport
 from core_llm._stream.async_runner import AsyncRunner
@@ -61,11 +61,9 @@ class AsyncStream(Handle):
             if not await self._fill():
                 raise StopAsyncIteration
 
-    async def iter_text(self) -> AsyncIterator[str]:
+    def iter_text(self) -> AsyncIterator[str]:
         """Iterate over the answer's text as it arrives."""
-        async for event in self:
-            if isinstance(event, TextDelta):
-                yield event.text
+        return _Texts(self)
 
     async def finish(self) -> Response:
         """Read to the end and return the whole response."""
@@ -76,8 +74,9 @@ class AsyncStream(Handle):
     async def aclose(self) -> None:
         """Free the connection and stop the call if it still runs; from any task. What arrived is kept."""
         if self._is_busy:
-            self.abort("the stream was closed")
+            self.abort(CLOSED)
             return
+        self._is_closing = True
         self._is_busy = True
         try:
             steps = self._unfinished_steps()
@@ -91,6 +90,8 @@ class AsyncStream(Handle):
     async def _fill(self) -> bool:
         """Get the next batch; returns False at the end."""
         if self._is_busy:
+            if self._is_closing:
+                raise self._closed_error()
             msg = "two tasks read from one stream; give each consumer its own"
             raise AbortedError(msg)
         self._is_busy = True
@@ -127,3 +128,19 @@ class AsyncStream(Handle):
             await runner.close()
             self._ended(error)
             raise
+
+
+class _Texts:
+    """The texts of a stream. No generator: trio warns of one that is left before its end, which is fine here."""
+
+    def __init__(self, stream: AsyncStream) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        while True:
+            event = await self._stream.__anext__()
+            if isinstance(event, TextDelta):
+                return event.text

@@ -14,6 +14,8 @@ from core_llm._stream.engine import run
 from core_llm._stream.plan import CallPlan
 from core_llm._stream.state import CallState
 
+CLOSED = "the stream was closed"
+
 
 class Handle:
     """One call, from its making to its end."""
@@ -25,6 +27,7 @@ class Handle:
         self._steps: Steps | None = None
         self._state: Literal["new", "open", "done", "closed"] = "new"
         self._error: BaseException | None = None
+        self._is_closing = False
         self._batch: Sequence[StreamEvent] = ()
         self._pending: Iterator[StreamEvent] = iter(())
 
@@ -62,8 +65,11 @@ class Handle:
         if self._state == "new":
             msg = "the stream is not open; use it as `with client.stream(...) as stream:`"
             raise InvalidRequestError(msg)
+        raise self._closed_error()
+
+    def _closed_error(self) -> AbortedError:
         msg = "the stream was closed before its end; .response has what arrived"
-        raise AbortedError(msg, partial=self.response)
+        return AbortedError(msg, reason=CLOSED, partial=self.response)
 
     def _ended(self, error: BaseException | None) -> None:
         """Note how the call ended; an error of ours is raised again whenever the stream is asked for more."""

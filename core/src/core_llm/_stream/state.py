@@ -28,6 +28,7 @@ DRAIN_SECONDS = 0.25
 """How long a finished answer's connection may take to come to its end before it is closed instead of kept."""
 MARKER_GRACE_SECONDS = 5.0
 """How long to wait for what may follow the terminal marker (usage) from a server that then says nothing."""
+CONNECT_SLACK_SECONDS = 0.25
 FRAME_SHOWN = 500
 _NOT_CONTENT = (UsageUpdate, RawEvent)
 
@@ -84,8 +85,11 @@ class CallState:
         return now
 
     def connect_limit(self) -> float:
-        """Return how long connecting may take: its own limit, or what is left of the whole call's."""
-        return max(0.001, min(self.connect, self.ends - self.plan.clock.monotonic()))
+        """Return how long connecting may take: its own limit, or little more than what is left of the whole call's.
+
+        The watchdog strikes at the end of the call; the HTTP library's own limit is for where that does not wake it.
+        """
+        return min(self.connect, max(0.0, self.ends - self.plan.clock.monotonic()) + CONNECT_SLACK_SECONDS)
 
     def read_limit(self) -> float:
         """Return how long bytes may be waited for where only the HTTP library itself can give up."""

@@ -12,7 +12,7 @@ from core_llm._errors import AbortedError
 from core_llm._events import StreamEvent, TextDelta
 from core_llm._response import Response
 from core_llm._stream.effects import READ, Outcome, Steps
-from core_llm._stream.handle import Handle
+from core_llm._stream.handle import CLOSED, Handle
 from core_llm._stream.plan import CallPlan
 from core_llm._stream.ports import SyncTransport
 from core_llm._stream.sync_runner import SyncRunner
@@ -76,8 +76,9 @@ class Stream(Handle):
 
     def close(self) -> None:
         """Free the connection and stop the call if it still runs; from any thread. What arrived is kept."""
+        self._is_closing = True
         if not self._busy.acquire(blocking=False):
-            self.abort("the stream was closed")
+            self.abort(CLOSED)
             return
         try:
             steps = self._unfinished_steps()
@@ -90,7 +91,7 @@ class Stream(Handle):
 
     def _fill(self) -> bool:
         """Get the next batch; returns False at the end."""
-        if not self._busy.acquire(blocking=False):
+        if not self._busy.acquire(blocking=self._is_closing):
             msg = "two threads read from one stream; give each consumer its own"
             raise AbortedError(msg)
         try:
