@@ -13,16 +13,17 @@ from core_llm._capabilities import Capabilities, OnUnsupported, check_capabiliti
 from core_llm._config import Config
 from core_llm._config_layers import Layer
 from core_llm._config_model import DEFAULT_LIMITS, ConfigValues, Credentials, Limits, TransportName
-from core_llm._errors import InvalidSettingError
+from core_llm._errors import CoreLLMError, InvalidRequestError, InvalidSettingError, PluginError, RedactedCause
 from core_llm._json import JSONObject
 from core_llm._keys import find_api_key
 from core_llm._model_id import resolve_model
-from core_llm._options import Prompt, build_request
+from core_llm._options import Prompt, as_limits, build_request
 from core_llm._plugins import PluginRegistry
 from core_llm._provider import LocalProvider, Provider
 from core_llm._request import Request, Settings
 from core_llm._stream.attempts import RetryPolicy
 from core_llm._stream.plan import CLOCK, CallPlan, Clock
+from core_llm.hookspecs import RequestRewriter
 
 Resolved = SecretStr | Callable[[], object] | None
 """Credentials as the engine takes them."""
@@ -89,7 +90,7 @@ class Calls:
         )
         self._registry.load_plugins()
         self._api_keys = dict(options.get("api_keys", {}))
-        self._limits = options.get("limits")
+        self._limits = as_limits(options.get("limits"))
         self._clock = options.get("clock", CLOCK)
         self._targets: dict[str | None, _Target] = {}
         self.values = self._registry.config.values
@@ -113,6 +114,7 @@ class Calls:
         Raises:
             CoreLLMError: The model is unknown, a key is missing, or the request cannot be sent.
         """
+        _check_model(model)
         target = self._targets.get(model) or self._resolve(model)
         provider = target.provider
         is_local = isinstance(provider, LocalProvider)
@@ -121,7 +123,7 @@ class Calls:
         request = build_request(target.model, prompt, options, target.settings, is_stream=is_stream)
         registry = self._registry
         for rewrite in registry.rewriters(provider.endpoint, target.model):
-            request = rewrite(request)
+            request = _rewritten(rewrite, request)
         on_unsupported = cast("OnUnsupported", options.get("on_unsupported") or self.values.on_unsupported)
         request = check_capabilities(
             request, target.capabilities, provider=provider.endpoint, on_unsupported=on_unsupported
@@ -135,6 +137,7 @@ class Calls:
             policy=RetryPolicy(target.max_retries if retries is None else retries, self._clock.random),
             credentials=target.credentials,
             provider_options=_own_options(target, request),
+            can_stream=target.capabilities.streaming != "unsupported",
             observers=registry.observers(provider.endpoint, target.model),
             transforms=registry.transforms(provider.endpoint, target.model),
             clock=self._clock,
@@ -180,6 +183,25 @@ class Calls:
             return partial(find_api_key, provider, self.config, finders, self._api_keys)
         found = find_api_key(provider, self.config, finders, self._api_keys)
         return SecretStr(found) if isinstance(found, str) else found
+
+
+def _check_model(model: object) -> None:
+    if not isinstance(model, str | None):
+        msg = f"the model must be a text such as 'openai:gpt-5-mini', not {type(model).__name__}"
+        raise InvalidRequestError(msg)
+
+
+def _rewritten(rewrite: RequestRewriter, request: Request) -> Request:
+    try:
+        rewritten: object = rewrite(request)
+    except CoreLLMError:
+        raise
+    except Exception as error:  # noqa: BLE001  # a plugin may raise anything
+        cause = RedactedCause.of(error)
+        raise PluginError(f"a plugin that rewrites requests failed: {cause}") from cause
+    if not isinstance(rewritten, Request):
+        raise PluginError(f"a plugin that rewrites requests returned a {type(rewritten).__name__}, not a Request")
+    return rewritten
 
 
 def _own_options(target: _Target, request: Request) -> JSONObject:

@@ -112,7 +112,7 @@ class Client(_Base):
         plan = self._calls.exchange_plan(provider)
         control = Control()
         steps = run_exchange(CallState(plan, control), plan.provider.list_models())
-        return drive(steps, SyncRunner(self._transport, control))
+        return drive(steps, SyncRunner(self._transport, control), control)
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -196,7 +196,7 @@ class AsyncClient(_Base):
         plan = self._calls.exchange_plan(provider)
         control = Control()
         steps = run_exchange(CallState(plan, control), plan.provider.list_models())
-        return await drive_async(steps, AsyncRunner(self._transport(), control))
+        return await drive_async(steps, AsyncRunner(self._transport(), control), control)
 
     async def close(self) -> None:
         """Close the connections pooled for the running loop."""

@@ -81,11 +81,13 @@ def build_request(
         defaults = defaults.merged(given)
     knobs = {name: value for name, value in options.items() if name in _SETTINGS}
     if len(knobs) < len(options):
-        _refuse_unknown(options)
+        _check_others(options)
     settings = defaults.merged(_settings(knobs)) if knobs else defaults
     messages = as_messages(prompt)
     if (system := options.get("system")) is not None:
-        messages = (Message.system(cast("str", system)), *messages)
+        if not isinstance(system, str):
+            raise InvalidRequestError(f"system must be a text, not {type(system).__name__}")
+        messages = (Message.system(system), *messages)
     fields: dict[str, object] = {"model": model, "messages": messages, "settings": settings, "is_stream": is_stream}
     for name in ("tools", "output", "provider_options", "extra_headers", "extra_query"):
         if (value := options.get(name)) is not None:
@@ -138,7 +140,26 @@ def _settings(knobs: Mapping[str, object]) -> Settings:
         raise InvalidSettingError(f"a setting has a wrong value: {_first(error)}") from None
 
 
-def _refuse_unknown(options: Mapping[str, object]) -> None:
+def as_limits(value: object) -> Limits | None:
+    """Return what was given as limits.
+
+    Raises:
+        InvalidSettingError: It is something else.
+    """
+    if value is None or isinstance(value, Limits):
+        return value
+    msg = f"limits must be a Limits, such as Limits(total=30), not {type(value).__name__}"
+    raise InvalidSettingError(msg)
+
+
+def _check_others(options: Mapping[str, object]) -> None:
+    """Refuse unknown names, and wrong values of those options that become part of no request."""
+    as_limits(options.get("limits"))
+    retries = options.get("max_retries")
+    if retries is not None and not (isinstance(retries, int) and retries >= 0):
+        raise InvalidSettingError(f"max_retries must be 0 or a greater whole number, not {retries!r}")
+    if options.get("on_unsupported") not in (None, "raise", "drop", "send"):
+        raise InvalidSettingError(f"on_unsupported must be raise, drop or send, not {options['on_unsupported']!r}")
     for name in options:
         if name not in _SETTINGS and name not in _OTHERS:
             near = get_close_matches(name, [*_SETTINGS, *_OTHERS], 1)

@@ -19,12 +19,15 @@ from core_llm._events import (
     StreamEvent,
     StreamStart,
     TextDelta,
+    ToolCall,
     ToolCallDelta,
     UsageUpdate,
 )
 from core_llm._json import JSONObject
 from core_llm._messages import Citation, FilePart, Part, PartKind, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from core_llm._response import FinishReason, Response, Usage
+
+_KINDS: dict[type, PartKind] = {TextDelta: "text", ReasoningDelta: "reasoning", RefusalDelta: "refusal"}
 
 
 @dataclass(slots=True)
@@ -73,7 +76,7 @@ class Accumulator:
             if kind is TextDelta or kind is ReasoningDelta or kind is RefusalDelta:
                 growing = parts.get(event.part_index)  # type: ignore[union-attr]  # one of the three
                 if growing is None:
-                    growing = parts[event.part_index] = _Growing("text")  # type: ignore[union-attr]
+                    growing = parts[event.part_index] = _Growing(_KINDS[kind])  # type: ignore[union-attr]
                 growing.pieces.append(event.text)  # type: ignore[union-attr]
             elif kind is ToolCallDelta:
                 self._add_call(event)  # type: ignore[arg-type]
@@ -121,6 +124,8 @@ class Accumulator:
                 self._parts[index] = _Growing(kind)
             case PartEnd(part_index=index, part=part):
                 self._parts[index] = _Growing(part.kind, whole=part)
+            case ToolCall(part_index=index, call=call):
+                self._parts[index] = _Growing("tool_call", whole=call)
             case CitationAdded(part_index=index, citation=citation):
                 self._parts.setdefault(index, _Growing("text")).citations.append(citation)
             case FileDelta(part_index=index, media_type=media_type, data=data):

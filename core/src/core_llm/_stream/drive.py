@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TypeVar
 
 from core_llm._stream.async_runner import AsyncRunner
+from core_llm._stream.control import Control
 from core_llm._stream.exchange import ExchangeSteps
 from core_llm._stream.sync_runner import SyncRunner
 
 T = TypeVar("T")
 
 
-def drive(steps: ExchangeSteps[T], runner: SyncRunner) -> T:
+def drive(steps: ExchangeSteps[T], runner: SyncRunner, control: Control) -> T:
     """Run the steps and return their value."""
     outcome = None
     try:
@@ -23,9 +24,10 @@ def drive(steps: ExchangeSteps[T], runner: SyncRunner) -> T:
         return value
     finally:
         runner.close()
+        control.finish()
 
 
-async def drive_async(steps: ExchangeSteps[T], runner: AsyncRunner) -> T:
+async def drive_async(steps: ExchangeSteps[T], runner: AsyncRunner, control: Control) -> T:
     """Run the steps and return their value."""
     outcome = None
     try:
@@ -37,3 +39,4 @@ async def drive_async(steps: ExchangeSteps[T], runner: AsyncRunner) -> T:
         return value
     finally:
         await runner.close()
+        control.finish()

@@ -37,7 +37,7 @@ def run(call: CallState) -> Steps:
     plan = call.plan
     attempt = Attempt(1)
     history: list[FailedAttempt] = []
-    is_stream = plan.request.is_stream
+    is_stream = plan.request.is_stream and plan.can_stream
     if call.pipeline is not None:
         call.pipeline.start(plan.request)
     while True:
@@ -54,7 +54,7 @@ def run(call: CallState) -> Steps:
         call.annotate(error, attempt.number)
         history.append(_failed_attempt(call, attempt, error, is_stream=is_stream))
         following = None if call.control.interruption else plan.policy(history)
-        if following is None or plan.clock.monotonic() + following.delay >= call.ends:
+        if following is None or not call.has_time_for(following.delay):
             raise call.failed(error)
         attempt = following
         if attempt.mode == "fresh":

@@ -27,10 +27,10 @@ def run_exchange(call: CallState, exchange: Exchange[T]) -> ExchangeSteps[T]:
         CoreLLMError: A request failed for good, or the exchange raised.
     """
     call.restart_clock()
-    error = yield from resolve_credentials(call)
-    if error is not None:
-        raise call.failed(error)
     try:
+        error = yield from resolve_credentials(call)
+        if error is not None:
+            raise error
         wired = next(exchange)
         while True:
             response = yield from _answered(call, wired)
@@ -39,10 +39,13 @@ def run_exchange(call: CallState, exchange: Exchange[T]) -> ExchangeSteps[T]:
         value: T = end.value
         return value
     except CoreLLMError as raised:
-        call.annotate(raised, 1)
+        call.annotate(raised)
         raise
     except Exception as raised:  # noqa: BLE001  # whatever a wire raises is the body's fault, by contract
         error = call.malformed(raised, b"")
+        call.annotate(error)
+    finally:
+        exchange.close()
     raise error
 
 
@@ -51,21 +54,31 @@ def _answered(call: CallState, wired: WireRequest) -> ExchangeSteps[WireResponse
     history: list[FailedAttempt] = []
     attempt: Attempt | None = Attempt(1)
     error: CoreLLMError | None = None
-    request = outgoing.signed(call.plan, wired, call.secret)
     while attempt is not None:
         if attempt.delay:
             yield Sleep(attempt.delay)
-        answer = yield from _once(call, request)
+        if attempt.mode == "refresh" and (error := (yield from resolve_credentials(call))) is not None:
+            break
+        answer = yield from _once(call, outgoing.signed(call.plan, wired, call.secret))
         if isinstance(answer, WireResponse):
             return answer
         error = answer
         call.annotate(error, attempt.number)
         history.append(
-            FailedAttempt(attempt, error, had_content=False, was_stream=False, can_refresh=False, can_go_plain=False)
+            FailedAttempt(
+                attempt,
+                error,
+                had_content=False,
+                was_stream=False,
+                can_refresh=callable(call.plan.credentials),
+                can_go_plain=False,
+            )
         )
         attempt = None if call.control.interruption else call.plan.policy(history)
+        if attempt is not None and not call.has_time_for(attempt.delay):
+            break
     assert error is not None  # noqa: S101  # only a failure ends the loop
-    raise call.failed(error)
+    raise error
 
 
 def _once(call: CallState, request: OutgoingRequest) -> ExchangeSteps[WireResponse | CoreLLMError]:

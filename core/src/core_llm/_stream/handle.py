@@ -75,7 +75,14 @@ class Handle:
         """Note how the call ended; an error of ours is raised again whenever the stream is asked for more."""
         self._state = "done" if error is None else "closed"
         self._error = error if isinstance(error, CoreLLMError) else None
+        if error is not None:
+            self._give_up()
         self._control.finish()
+
+    def _give_up(self) -> None:
+        if self._call.pipeline is not None:
+            _ = self.response  # takes what the consumer has had into it
+            self._call.given_up()
 
     def _unfinished_steps(self) -> Steps | None:
         """Return the steps that follow the last event (giving the connection back), if the call has come so far."""
@@ -84,6 +91,8 @@ class Handle:
     def _closed(self) -> None:
         """Note that the call was given up, or is over."""
         if self._state in ("new", "open"):
+            if self._state == "open":
+                self._give_up()
             self._state = "done" if self._call.response is not None else "closed"
         if self._steps is not None:
             self._steps.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 
-from core_llm._errors import CoreLLMError, RedactedCause
+from core_llm._errors import CoreLLMError, MalformedResponseError, RedactedCause
 from core_llm._events import StreamEvent
 from core_llm._json import JSONValue
 from core_llm._response import FinishReason, Usage
@@ -85,6 +85,12 @@ class LocalRun:
         """Say that the answer is complete."""
         self._finished = LocalEnd(finish_reason, raw_finish_reason, usage, id, model, dict(metadata or {}))
 
+    def _failure(self, error: Exception) -> CoreLLMError:
+        cause = RedactedCause.of(error)
+        failure = MalformedResponseError(f"{self._call.provider.endpoint} failed while it made the answer: {cause}")
+        failure.__cause__ = cause
+        return failure
+
     def _run(self) -> None:
         end: LocalEnd | Failed
         try:
@@ -93,7 +99,7 @@ class LocalRun:
         except CoreLLMError as error:
             end = Failed("error", error=error)
         except Exception as error:  # noqa: BLE001  # whatever a plugin raises must reach the consumer, as an error of ours
-            end = Failed("network", RedactedCause.of(error))
+            end = Failed("error", error=self._failure(error))
         with self._condition:
             self._end = end
             self._condition.notify_all()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from functools import partial as partial_call
 from typing import TypeVar
 
-from core_llm._errors import CoreLLMError
+from core_llm._errors import CoreLLMError, PluginError, RedactedCause
 from core_llm._events import (
     Finish,
     PartEnd,
@@ -19,14 +18,13 @@ from core_llm._events import (
     TextDelta,
 )
 from core_llm._messages import ReasoningPart, RefusalPart, TextPart
-from core_llm._redaction import redact
+from core_llm._logging import logger
 from core_llm._request import Request
 from core_llm._response import Response
 from core_llm._stream.plan import CallPlan
 from core_llm.hookspecs import EventTransform, StreamObserver
 
 _T = TypeVar("_T")
-logger = logging.getLogger("core_llm")
 
 
 class Pipeline:
@@ -46,14 +44,22 @@ class Pipeline:
 
     def events(self, events: list[StreamEvent]) -> list[StreamEvent]:
         """Return the batch as transformed, after showing it to the observers."""
-        for transform in self._transforms:
-            events = [new for event in events for new in self._transformed(transform, event)]
         if self._transforms:
-            events = [self._whole_again(event) for event in events]
+            events = self.transformed(events)
         for observer in self._observers:
             for event in events:
                 _safely(observer.on_event, event)
         return events
+
+    def transformed(self, events: list[StreamEvent]) -> list[StreamEvent]:
+        """Return the batch as transformed.
+
+        Raises:
+            PluginError: A transform raised: what it would have changed must not be handed on as it was.
+        """
+        for transform in self._transforms:
+            events = [new for event in events for new in _applied(transform, event)]
+        return [self._whole_again(event) for event in events]
 
     def start(self, request: Request) -> None:
         """Tell the observers that the call starts."""
@@ -76,9 +82,6 @@ class Pipeline:
             _safely(observer.on_event, finish)
             _safely(observer.on_finish, finish.response)
 
-    def _transformed(self, transform: EventTransform, event: StreamEvent) -> Sequence[StreamEvent]:
-        return (event,) if isinstance(event, StreamStart) else tuple(transform(event))
-
     def _whole_again(self, event: StreamEvent) -> StreamEvent:
         """Let a part's end say what its transformed deltas said."""
         match event:
@@ -95,9 +98,21 @@ class Pipeline:
         return event
 
 
+def _applied(transform: EventTransform, event: StreamEvent) -> Sequence[StreamEvent]:
+    if isinstance(event, StreamStart):
+        return (event,)
+    try:
+        return tuple(transform(event))
+    except CoreLLMError:
+        raise
+    except Exception as error:  # noqa: BLE001  # a stranger's code
+        cause = RedactedCause.of(error)
+        raise PluginError(f"a plugin that transforms events failed on a {event.type}: {cause}") from cause
+
+
 def _safely(function: Callable[[_T], object], value: _T) -> None:
     """Call an observer; what it raises is logged, for it must not harm the stream."""
     try:
         function(value)
     except Exception as error:  # noqa: BLE001  # a stranger's code
-        logger.warning("a stream observer raised %s: %s", type(error).__name__, redact(str(error)))
+        logger.warning("a stream observer raised %s: %s", type(error).__name__, error)

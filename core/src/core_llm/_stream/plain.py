@@ -46,11 +46,15 @@ def plain(call: CallState, first_chunk: bytes = b"") -> Step:
         return raised
     except Exception as raised:  # noqa: BLE001  # whatever a wire raises is the body's fault, by contract
         return call.malformed(raised, body)
-    events: list[StreamEvent] = []
-    if call.plan.request.is_stream:
+    is_stream, is_transformed = call.plan.request.is_stream, bool(call.plan.transforms)
+    if is_stream or is_transformed:
         events = call.handed(events_of(response), response.id, response.model)
         call.accumulator.begin(events)
-        yield events
+        if is_stream:
+            yield events
+    if is_transformed:
+        call.accumulator.begin(())
+        response = response.model_copy(update={"parts": call.accumulator.snapshot().parts})
     yield from call.succeed(response, [], is_reusable=True)
     return None
 

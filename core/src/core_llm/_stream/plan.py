@@ -37,6 +37,7 @@ class CallPlan:
         request: Rewritten and checked; its `is_stream` says which form is wanted first.
         credentials: The key, or a callable that gives one, or None where the server wants none.
         limits: Every field set.
+        can_stream: False where the model is declared to have no streaming: a plain request is sent at once.
     """
 
     provider: Provider
@@ -45,6 +46,7 @@ class CallPlan:
     policy: AttemptPolicy
     credentials: SecretStr | Callable[[], object] | None = None
     provider_options: Mapping[str, JSONValue] = field(default_factory=dict)
+    can_stream: bool = True
     observers: Sequence[StreamObserver] = ()
     transforms: Sequence[EventTransform] = ()
     clock: Clock = CLOCK

@@ -53,6 +53,7 @@ class CallState:
         self.secret: object = None
         self.waited_for_head = 0.0
         self._has_started = False
+        self._is_over = False
         limits = plan.limits
         self.connect = limits.connect or math.inf
         self.first = limits.first_event or math.inf
@@ -91,6 +92,10 @@ class CallState:
         """
         return min(self.connect, max(0.0, self.ends - self.plan.clock.monotonic()) + CONNECT_SLACK_SECONDS)
 
+    def has_time_for(self, delay: float) -> bool:
+        """Whether the call's total limit leaves room for a pause of that many seconds."""
+        return self.plan.clock.monotonic() + delay < self.ends
+
     def read_limit(self) -> float:
         """Return how long bytes may be waited for where only the HTTP library itself can give up."""
         return min(max(self.first, self.between), self.total)
@@ -109,6 +114,7 @@ class CallState:
     def succeed(self, response: Response, events: list[StreamEvent], *, is_reusable: bool) -> Steps:
         """Hand on the last events and the Finish, then give the connection back."""
         self.response = response
+        self._is_over = True
         self.control.disarm()
         finish = Finish(response.finish_reason or "other", response.usage, response)
         if self.pipeline is not None:
@@ -156,12 +162,12 @@ class CallState:
         error.__cause__ = RedactedCause.of(raised)
         return error
 
-    def annotate(self, error: CoreLLMError, attempts: int) -> None:
-        """Say in the error whose it is."""
+    def annotate(self, error: CoreLLMError, attempts: int | None = None) -> None:
+        """Say in the error whose it is, and after how many attempts."""
         if isinstance(error, ProviderError):
             error.provider = error.provider or self.endpoint
-            error.model = error.model or self.plan.request.model
-            error.attempts = attempts
+            error.model = error.model or self.plan.request.model or None
+            error.attempts = attempts or error.attempts
 
     def failed(self, error: CoreLLMError) -> CoreLLMError:
         """Give the error the partial response, tell the observers, and return it to be raised."""
@@ -169,6 +175,16 @@ class CallState:
         partial = self.partial()
         if isinstance(error, TransportError | AbortedError) or (isinstance(error, ProviderError) and partial.parts):
             error.partial = partial
+        self._tell(error, partial)
+        return error
+
+    def given_up(self) -> None:
+        """Tell the observers that the consumer left, or was cancelled, before the call was over."""
+        if not self._is_over:
+            partial = self.partial()
+            self._tell(AbortedError("the stream was left before its end", partial=partial), partial)
+
+    def _tell(self, error: CoreLLMError, partial: Response) -> None:
+        self._is_over = True
         if self.pipeline is not None:
             self.pipeline.error(error, partial)
-        return error
