@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core_llm._errors import CoreLLMError, Limit
 from core_llm._events import PartEnd, StreamEvent
-from core_llm._stream.effects import INTERRUPTED, READ, Close, Failed, Interrupted, Step
+from core_llm._stream.effects import INTERRUPTED, READ, Close, Failed, Interrupted, Outcome, Step
 from core_llm._stream.plain import plain
 from core_llm._stream.state import MARKER_GRACE_SECONDS, CallState
 from core_llm.wire.base import Decoder
@@ -15,19 +15,51 @@ NOT_EVENTS = (b"{", b"[", b"<")
 """How a body begins that is no stream of server-sent events, whatever was asked for: plain JSON, an HTML page."""
 
 
+class Intake:
+    """Frames and decodes what is read of one answer.
+
+    Attributes:
+        error: What the last `take` ended with; the events that it returned came before.
+    """
+
+    __slots__ = ("_call", "_decoder", "_framer", "error")
+
+    def __init__(self, call: CallState, decoder: Decoder, framing: Framing) -> None:
+        self._call = call
+        self._decoder = decoder
+        self._framer = framer_for(framing)
+        self.error: CoreLLMError | None = None
+
+    def take(self, chunk: bytes | None) -> list[StreamEvent]:
+        """Return the events of the next bytes, or, for None, of the end."""
+        decoder = self._decoder
+        decode = decoder.feed
+        events: list[StreamEvent] = []
+        frame: Frame | None = None
+        try:
+            for frame in self._framer.close() if chunk is None else self._framer.feed(chunk):
+                if frame.data:
+                    events += decode(frame)
+                    if decoder.is_done:
+                        break
+        except CoreLLMError as raised:
+            self.error = raised
+        except Exception as raised:  # noqa: BLE001  # whatever a decoder raises is the frame's fault, by contract
+            self.error = self._call.malformed(raised, b"" if frame is None else frame.data)
+        return events
+
+
 def streamed(call: CallState, framing: Framing) -> Step:
     """Read a streamed answer to its terminal marker, and hand on its events."""
-    request = call.plan.request
+    request, control, monotonic = call.plan.request, call.control, call.plan.clock.monotonic
     decoder = call.plan.provider.wire(request.model).decoder(request)
-    framer = framer_for(framing)
-    feed, decode, begin, monotonic = framer.feed, decoder.feed, call.accumulator.begin, call.plan.clock.monotonic
-    control = call.control
-    error: CoreLLMError | None = None
+    intake = Intake(call, decoder, framing)
+    take, begin = intake.take, call.accumulator.begin
     limit: Limit = "first_event"
     seconds, waited, is_armed = call.first, call.waited_for_head, False
-    chunk: object = b""
+    chunk: Outcome = b""
     may_be_plain = framing == "sse"
-    while error is None and not decoder.is_done and type(chunk) is bytes:
+    while intake.error is None and not decoder.is_done and type(chunk) is bytes:
         now = monotonic()
         deadline = now + seconds - waited
         if is_armed and control.scheduled <= deadline:
@@ -42,37 +74,31 @@ def streamed(call: CallState, framing: Framing) -> Step:
             if chunk.lstrip()[:1] in NOT_EVENTS:
                 return (yield from plain(call, chunk))
             may_be_plain = not chunk.strip()
-        events: list[StreamEvent] = []
-        frame = None
-        try:
-            frames: list[Frame] = feed(chunk) if type(chunk) is bytes else framer.close() if chunk is None else []
-            for frame in frames:
-                if frame.data:
-                    events += decode(frame)
-                    if decoder.is_done:
-                        break  # type: ignore[unreachable]  # decoding changes it
-        except CoreLLMError as raised:
-            error = raised
-        except Exception as raised:  # noqa: BLE001  # whatever a decoder raises is the frame's fault, by contract
-            error = call.malformed(raised, b"" if frame is None else frame.data)
-        if events:
-            if not call.had_content or call.pipeline is not None:
-                events = call.handed(events, decoder.id, decoder.model)
-            waited = 0.0
-            if limit != "between_events" or decoder.is_complete:
-                limit, is_armed = "between_events", False
-                seconds = min(call.between, MARKER_GRACE_SECONDS) if decoder.is_complete else call.between
-            begin(events)
-            yield events
-        else:
+        events = take(chunk) if type(chunk) is bytes or chunk is None else []
+        if not events:
             waited += monotonic() - now
-    if error is None and not decoder.is_complete:
-        error = call.transport_error(chunk, "body") if isinstance(chunk, Failed | Interrupted) else call.cut_error()
-    if error is not None and not decoder.is_complete:
-        _keep_open_parts(call, decoder)
-        yield Close(is_reusable=chunk is None)
-        return error
-    return (yield from _finish(call, decoder, is_reusable=not isinstance(chunk, Failed | Interrupted)))
+            continue
+        if not call.had_content or call.pipeline is not None:
+            events = call.handed(events, decoder.id, decoder.model)
+        waited = 0.0
+        if limit != "between_events" or decoder.is_complete:
+            limit, is_armed = "between_events", False
+            seconds = min(call.between, MARKER_GRACE_SECONDS) if decoder.is_complete else call.between
+        begin(events)
+        yield events
+    return (yield from _ended(call, decoder, intake.error, chunk))
+
+
+def _ended(call: CallState, decoder: Decoder, error: CoreLLMError | None, last: Outcome) -> Step:
+    """Finish an answer whose terminal marker came; otherwise keep what there is, and return the error."""
+    was_read = not isinstance(last, Failed | Interrupted)
+    if decoder.is_complete:
+        return (yield from _finish(call, decoder, is_reusable=was_read))
+    if error is None:
+        error = call.transport_error(last, "body") if isinstance(last, Failed | Interrupted) else call.cut_error()
+    _keep_open_parts(call, decoder)
+    yield Close(is_reusable=last is None)
+    return error
 
 
 def _finish(call: CallState, decoder: Decoder, *, is_reusable: bool) -> Step:
