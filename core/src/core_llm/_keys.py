@@ -46,17 +46,17 @@ def find_api_key(
     given = (explicit or {}).get(name)
     if given is not None and not isinstance(given, str | SecretStr):
         return given
-    if given is not None and (key := _as_key(given, name, f"Client(api_keys={{{name!r}: ...}})")):
+    if given is not None and (key := as_key(given, name, f"Client(api_keys={{{name!r}: ...}})")):
         return key
     configured = provider.config.api_key or config.provider(name).api_key
-    if configured is not None and (key := _as_key(configured, name, f"the setting providers.{name}.api_key")):
+    if configured is not None and (key := as_key(configured, name, f"the setting providers.{name}.api_key")):
         return key
     for plugin, find in finders:
         if key := _ask(plugin, find, name):
             return key
     variables, unused = _variables(provider, config)
     for variable in variables:
-        if (text := config.variable(variable)) and (key := _as_key(text, name, variable)):
+        if (text := config.variable(variable)) and (key := as_key(text, name, variable)):
             return key
     if not provider.needs_api_key:
         return None
@@ -66,13 +66,13 @@ def find_api_key(
 def _ask(plugin: str, find: Callable[[str], SecretStr | str | None], name: str) -> SecretStr | None:
     try:
         found = find(name)
-        return None if found is None else _as_key(found, name, plugin)
+        return None if found is None else as_key(found, name, plugin)
     except Exception as error:  # noqa: BLE001  # whatever a plugin raises, the next one is asked
         logger.warning("%s failed to look up the API key of %s: %s: %s", plugin, name, type(error).__name__, error)
         return None
 
 
-def _as_key(value: str | SecretStr, name: str, source: str) -> SecretStr | None:
+def as_key(value: str | SecretStr, name: str, source: str) -> SecretStr | None:
     """Return the key without blanks around it, such as the line break of the file it came from; None if it is empty.
 
     Raises:

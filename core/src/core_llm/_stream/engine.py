@@ -147,7 +147,7 @@ def resolve_credentials(call: CallState) -> Step:
     outcome = yield Call(credentials)
     if isinstance(outcome, Returned):
         try:
-            call.secret = outgoing.as_secret(outcome.value, call.endpoint)
+            call.secret = outgoing.as_secret(outcome.value, call.plan.provider)
         except CoreLLMError as raised:
             return raised
         return None

@@ -10,8 +10,8 @@ from pydantic import SecretStr
 from pydantic_core import to_json
 
 from core_llm._errors import ConfigError, MissingAPIKeyError
-from core_llm._provider import OutgoingRequest
-from core_llm._redaction import register_secret
+from core_llm._keys import as_key
+from core_llm._provider import OutgoingRequest, Provider
 from core_llm._stream.plan import CallPlan
 from core_llm.wire.base import WireRequest
 from core_llm.wire.frames import Framing
@@ -88,17 +88,17 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def as_secret(value: object, endpoint: str) -> SecretStr | None:
+def as_secret(value: object, provider: Provider) -> SecretStr | None:
     """Return what a credentials callable gave as a secret that redaction knows; None where there is no key to send.
 
     Raises:
-        MissingAPIKeyError: It gave nothing usable.
+        MissingAPIKeyError: It gave none, and the provider needs one.
+        ConfigError: What it gave cannot be a key.
     """
-    if value is None:
+    if value is None and not provider.needs_api_key:
         return None
-    text = value.get_secret_value() if isinstance(value, SecretStr) else value
-    if not isinstance(text, str) or not text:
-        msg = f"the callable that gives the key of {endpoint} returned {type(value).__name__}, not a key"
-        raise MissingAPIKeyError(msg)
-    register_secret(text)
-    return SecretStr(text)
+    source = f"the callable that gives the key of {provider.endpoint}"
+    if isinstance(value, str | SecretStr) and (key := as_key(value, provider.endpoint, "its callable")):
+        return key
+    what = "an empty text" if isinstance(value, str | SecretStr) else type(value).__name__
+    raise MissingAPIKeyError(f"{source} returned {what}, not a key")
