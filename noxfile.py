@@ -146,7 +146,7 @@ def install_wheels(session: nox.Session, away: Path) -> str:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure the cost of the core beside the raw limit; arguments go to the benchmark."""
-    install(session, *PACKAGES, tests=False, tools="bench")
+    install(session, ROOT / "core", *PLUGINS, tests=False, tools="bench")
     session.run("python", "benchmarks/run.py", *session.posargs)
 
 
