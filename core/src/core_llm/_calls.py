@@ -22,7 +22,7 @@ from core_llm._plugins import PluginRegistry
 from core_llm._provider import LocalProvider, Provider
 from core_llm._request import Request, Settings
 from core_llm._stream.attempts import RetryPolicy
-from core_llm._stream.plan import CLOCK, CallPlan, Clock
+from core_llm._stream.plan import CLOCK, CallPlan, Clock, merge_objects
 from core_llm.hookspecs import RequestRewriter
 
 Resolved = SecretStr | Callable[[], object] | None
@@ -128,6 +128,9 @@ class Calls:
         request = check_capabilities(
             request, target.capabilities, provider=provider.endpoint, on_unsupported=on_unsupported
         )
+        own_options = _own_options(target, request)
+        if is_local and own_options:  # it builds its own request, so it merges them itself
+            request = request.model_copy(update={"provider_options": {provider.endpoint: own_options}})
         limits = cast("Limits | None", options.get("limits"))
         retries = cast("int | None", options.get("max_retries"))
         return CallPlan(
@@ -136,7 +139,7 @@ class Calls:
             limits=target.limits.merged(limits),
             policy=RetryPolicy(target.max_retries if retries is None else retries, self._clock.random),
             credentials=target.credentials,
-            provider_options=_own_options(target, request),
+            provider_options=own_options,
             can_stream=target.capabilities.streaming != "unsupported",
             observers=registry.observers(provider.endpoint, target.model),
             transforms=registry.transforms(provider.endpoint, target.model),
@@ -209,4 +212,4 @@ def _own_options(target: _Target, request: Request) -> JSONObject:
     given = request.provider_options.get(target.provider.endpoint)
     if given is None and target.provider.endpoint != target.provider.name:
         given = request.provider_options.get(target.provider.name)
-    return {**target.provider_options, **given} if given else target.provider_options
+    return merge_objects(target.provider_options, given) if given else target.provider_options

@@ -206,6 +206,13 @@ class LocalProvider(Provider, ABC):
 
     needs_api_key = False
 
+    def prepare_local(self, request: Request, channel: LocalChannel) -> None:
+        """Get ready to answer: fetch weights, load the model. Called in the call's thread, before `run_local`.
+
+        Only the total limit counts here; the limit for the first event begins when this has returned. Return early, or
+        raise, when `channel.is_cancelled`.
+        """
+
     @abstractmethod
     def run_local(self, request: Request, channel: LocalChannel) -> None:
         """Answer `request`; called in a thread of its own, blocking as it likes.

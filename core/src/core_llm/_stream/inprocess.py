@@ -10,12 +10,13 @@ from core_llm._stream.state import CallState
 def inprocess(call: CallState, provider: LocalProvider) -> Step:
     """Start the model's thread and hand on what it makes."""
     request = call.plan.request
-    call.arm("first_event", call.first)
     started = yield Send(LocalCall(provider, request), call.connect)
     if isinstance(started, Failed | Interrupted):
         return call.transport_error(started, "prepare")
     yield []
-    while True:
+    # Fetching and loading a model takes what it takes: until it is ready, only the total limit counts.
+    outcome = yield PULL_LOCAL
+    while type(outcome) is list:
         if call.had_content:
             call.arm("between_events", call.between)
         else:

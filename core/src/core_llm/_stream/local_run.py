@@ -13,6 +13,8 @@ from core_llm._stream.effects import INTERRUPTED, Failed, Interrupted, LocalCall
 
 MAX_WAITING = 64
 """Emitted batches that may wait for the consumer before the model's thread has to."""
+READY: list[StreamEvent] = []
+"""What the thread puts into the channel when the model is ready: no events, so that a pull returns without any."""
 JOIN_SECONDS = 2.0
 """How long closing waits for the model's thread to notice that it is not wanted any more."""
 
@@ -67,7 +69,7 @@ class LocalRun:
         with self._condition:
             while len(self._waiting) >= MAX_WAITING and not self._is_cancelled:
                 self._condition.wait()
-            if events and not self._is_cancelled:
+            if (events or events is READY) and not self._is_cancelled:
                 self._waiting.append(events)
                 self._condition.notify_all()
             return not self._is_cancelled
@@ -94,6 +96,8 @@ class LocalRun:
     def _run(self) -> None:
         end: LocalEnd | Failed
         try:
+            self._call.provider.prepare_local(self._call.request, self)
+            self.emit(READY)
             self._call.provider.run_local(self._call.request, self)
             end = self._finished
         except CoreLLMError as error:

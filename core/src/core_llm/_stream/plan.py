@@ -53,12 +53,13 @@ class CallPlan:
 
     def merged_body(self, body: JSONObject) -> JSONObject:
         """Return the body with the caller's own fields for this provider merged in; objects merge, others replace."""
-        return _merged(body, self.provider_options) if self.provider_options else body
+        return merge_objects(body, self.provider_options) if self.provider_options else body
 
 
-def _merged(body: Mapping[str, JSONValue], extra: Mapping[str, JSONValue]) -> JSONObject:
+def merge_objects(body: Mapping[str, JSONValue], extra: Mapping[str, JSONValue]) -> JSONObject:
+    """Return `body` with `extra` merged in: objects merge field by field, anything else is replaced."""
     merged = dict(body)
     for name, value in extra.items():
         mine = merged.get(name)
-        merged[name] = _merged(mine, value) if isinstance(mine, dict) and isinstance(value, dict) else value
+        merged[name] = merge_objects(mine, value) if isinstance(mine, dict) and isinstance(value, dict) else value
     return merged

@@ -70,14 +70,17 @@ class Local(LocalProvider):
         folder = self.config.options.get("cache_folder")
         self._folder = None if folder is None else Path(str(folder)).expanduser()
 
+    def prepare_local(self, request: Request, channel: LocalChannel) -> None:
+        """Fetch the model if need be, and load it if need be."""
+        self._engine(request, channel)
+
     def run_local(self, request: Request, channel: LocalChannel) -> None:
-        """Fetch the model if need be, load it if need be, and answer."""
+        """Answer."""
 
         def should_stop() -> bool:
             return channel.is_cancelled
 
-        path = locate(request.model, folder=self._folder, should_stop=should_stop)
-        engine = LocalEngine.open(path, self._engine_options)
+        engine = self._engine(request, channel)
         decoder = self._chat.decoder(request)
         engine.chat(
             self._body(request),
@@ -103,11 +106,15 @@ class Local(LocalProvider):
             for name, source in KNOWN_MODELS.items()
         )
 
+    def _engine(self, request: Request, channel: LocalChannel) -> LocalEngine:
+        """Return the engine that has the model; loaded once in a process."""
+        path = locate(request.model, folder=self._folder, should_stop=lambda: channel.is_cancelled)
+        return LocalEngine.open(path, self._engine_options)
+
     def _body(self, request: Request) -> JSONObject:
         encoded = self._chat.encode_request(request).body
         body = encoded if isinstance(encoded, dict) else {}
-        own = request.provider_options.get(self.endpoint) or request.provider_options.get(self.name) or {}
-        return {**body, **self.config.provider_options, **own}
+        return {**body, **request.provider_options.get(self.endpoint, {})}
 
     def _read_engine_options(self) -> EngineOptions:
         numbers: dict[str, int] = {}
