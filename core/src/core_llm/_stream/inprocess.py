@@ -17,16 +17,15 @@ def inprocess(call: CallState, provider: LocalProvider) -> Step:
     # Fetching and loading a model takes what it takes: until it is ready, only the total limit counts.
     outcome = yield PULL_LOCAL
     while type(outcome) is list:
+        if outcome:  # a quick model's first events may come together with its being ready
+            events = call.handed(outcome, None, request.model)
+            call.accumulator.begin(events)
+            yield events
         if call.had_content:
             call.arm("between_events", call.between)
         else:
             call.arm("first_event", call.first)
         outcome = yield PULL_LOCAL
-        if type(outcome) is not list:
-            break
-        events = call.handed(outcome, None, request.model)
-        call.accumulator.begin(events)
-        yield events
     if isinstance(outcome, LocalEnd) and outcome.finish_reason is not None:
         yield from _finish(call, outcome)
         return None
