@@ -12,13 +12,14 @@ import math
 import ssl
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from core_llm._config_model import TransportName
 from core_llm._errors import ConfigError, RedactedCause
+from core_llm._inflate import inflate_for
 from core_llm._provider import OutgoingRequest
 from core_llm._sockets import current, shut_down, watch_sockets
 from core_llm._stream.effects import Failed, Head
@@ -122,9 +123,10 @@ class SyncAnswer:
         self._response = response
         self._lib = lib
         self._socket = _socket_of(response)
-        encoded = "content-encoding" in self.head.headers
-        chunks: Iterator[bytes] = response.iter_bytes() if encoded else iter(response.stream)  # type: ignore[arg-type]  # sync
-        self.read = chunks.__next__
+        chunks: Iterator[bytes] = iter(response.stream)  # type: ignore[arg-type]  # it is a sync one
+        read = self.read = chunks.__next__
+        if (inflate := inflate_for(self.head.headers)) is not None:
+            self.read = lambda: inflate(read())
 
     def failure(self, error: Exception) -> Failed:
         """Return what an exception of `read` stands for."""
@@ -159,9 +161,15 @@ class AsyncAnswer:
         self._lib = lib
         self._socket = _socket_of(response)
         self.can_shut_down = self._socket is not None
-        encoded = "content-encoding" in self.head.headers
-        chunks: AsyncIterator[bytes] = response.aiter_bytes() if encoded else response.stream.__aiter__()  # type: ignore[union-attr]  # async
-        self.read = chunks.__anext__
+        chunks: AsyncIterator[bytes] = response.stream.__aiter__()  # type: ignore[union-attr]  # it is an async one
+        self._read_raw = chunks.__anext__
+        self.read: Callable[[], Awaitable[bytes]] = self._read_raw
+        if (inflate := inflate_for(self.head.headers)) is not None:
+            self._inflate = inflate
+            self.read = self._read_inflated
+
+    async def _read_inflated(self) -> bytes:
+        return self._inflate(await self._read_raw())
 
     def failure(self, error: Exception) -> Failed:
         """Return what an exception of `read` stands for."""
@@ -175,7 +183,7 @@ class AsyncAnswer:
         """Read what is left, so that the connection can be used again."""
         try:
             while True:
-                await self.read()
+                await self._read_raw()
         except StopAsyncIteration:
             return
         except Exception:  # noqa: BLE001  # it cannot be used again then

@@ -89,7 +89,12 @@ class Caller:
         return {**defaults, **given}
 
     def stream(
-        self, provider: Provider, *, take: int | None = None, client: ClientOptions | None = None, **call: Unpack[CallOptions]
+        self,
+        provider: Provider,
+        *,
+        take: int | None = None,
+        client: ClientOptions | None = None,
+        **call: Unpack[CallOptions],
     ) -> Outcome:
         """Stream one answer, or `take` events of it."""
         return self.streams(provider, [call], take=take, client=client)[0]
@@ -116,7 +121,12 @@ class Caller:
         return self.run(go)
 
     def generate(
-        self, provider: Provider, *, client: ClientOptions | None = None, via_stream: bool = False, **call: Unpack[CallOptions]
+        self,
+        provider: Provider,
+        *,
+        client: ClientOptions | None = None,
+        via_stream: bool = False,
+        **call: Unpack[CallOptions],
     ) -> Response:
         """Ask for one whole answer."""
         options = self.options(provider, client or {})
@@ -170,7 +180,9 @@ def stream_sync(client: Client, model: str, take: int | None = None, **call: Unp
     return outcome.checked(is_whole=outcome.error is None and take is None)
 
 
-async def stream_async(client: AsyncClient, model: str, take: int | None = None, **call: Unpack[CallOptions]) -> Outcome:
+async def stream_async(
+    client: AsyncClient, model: str, take: int | None = None, **call: Unpack[CallOptions]
+) -> Outcome:
     """Stream one answer, or `take` events of it, with a client that is there."""
     outcome = Outcome()
     stream = client.stream(model, "Hi", **call)

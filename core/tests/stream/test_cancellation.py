@@ -11,11 +11,11 @@ from typing import Literal
 import anyio
 import pytest
 import trio
-from core_llm_conformance.script import Answer, Gate, Pause, Stall, json_answer, sse_answer
-from core_llm_conformance.server import FaultServer
 
 from core_llm import AbortedError, AsyncClient, Client, InvalidRequestError, Message, Stream, TextDelta
 from core_llm._config_model import NO_LIMITS, TransportName
+from core_llm_conformance.script import Answer, Gate, Pause, Stall, json_answer, sse_answer
+from core_llm_conformance.server import FaultServer
 
 from .calls import config, stream_async, stream_sync
 from .test_deadlines import unaccepting

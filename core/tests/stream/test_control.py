@@ -10,6 +10,7 @@ import time
 import weakref
 
 import pytest
+
 from core_llm._stream import control as control_module
 from core_llm._stream.control import CLEAN_FROM, Aborted, Control, LimitExceeded
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from core_llm_conformance.script import Answer, Drip, Flood, Gate, Pause, Send, Stall, Wait, json_answer, sse_answer
-from core_llm_conformance.server import FaultServer
 
 from core_llm import Client, Limits, OverloadedError, RateLimitError, TimeoutExceededError
 from core_llm._calls import Calls
 from core_llm._config_model import DEFAULT_LIMITS, NO_LIMITS
+from core_llm_conformance.script import Answer, Drip, Flood, Gate, Pause, Send, Stall, Wait, json_answer, sse_answer
+from core_llm_conformance.server import FaultServer
 
 from .calls import Caller, config
 from .tiny import DONE, HELLO, Tiny, at, event, hello
@@ -164,7 +164,7 @@ def test_the_body_of_an_error_is_not_waited_for_in_vain(caller: Caller, monkeypa
 
 def test_the_default_limits_suit_models_that_think() -> None:
     """Nothing is unbounded by default."""
-    assert DEFAULT_LIMITS == Limits(connect=10, first_event=300, between_events=120, total=1800)
+    assert Limits(connect=10, first_event=300, between_events=120, total=1800) == DEFAULT_LIMITS
     calls = Calls({"config": config(), "providers": [Tiny]})
     assert calls.plan("tiny:m", "Hi", {}, is_stream=True).limits == DEFAULT_LIMITS
 
@@ -172,7 +172,10 @@ def test_the_default_limits_suit_models_that_think() -> None:
 def test_a_limit_given_nearer_to_the_call_goes_over_the_others() -> None:
     """The call's, the client's, the provider's, the configuration's, the default's; field by field."""
     layered = config().with_arguments(
-        {"limits": {"connect": 1, "first_event": 1, "total": 1}, "providers": {"tiny": {"limits": {"total": 2, "connect": 2}}}}
+        {
+            "limits": {"connect": 1, "first_event": 1, "total": 1},
+            "providers": {"tiny": {"limits": {"total": 2, "connect": 2}}},
+        }
     )
     calls = Calls({"config": layered, "providers": [Tiny], "limits": Limits(connect=3)})
     plan = calls.plan("tiny:m", "Hi", {"limits": Limits(between_events=4)}, is_stream=True)

@@ -8,8 +8,6 @@ import socket
 from collections.abc import Callable, Iterator
 
 import pytest
-from core_llm_conformance.script import Answer, Reset, Stall, json_answer, sse_answer
-from core_llm_conformance.server import FaultServer, RecordedRequest
 from pydantic import SecretStr
 
 from core_llm import (
@@ -26,6 +24,8 @@ from core_llm import (
     TransportError,
 )
 from core_llm._stream.plan import Clock
+from core_llm_conformance.script import Answer, Reset, Stall, json_answer, sse_answer
+from core_llm_conformance.server import FaultServer, RecordedRequest
 
 from .calls import Caller, Outcome
 from .tiny import HELLO, Locked, at, event, hello, plain
@@ -202,9 +202,7 @@ def secret_callable(tokens: Iterator[str]) -> Callable[[], SecretStr]:
 
 
 @pytest.mark.parametrize("kind", [sync_callable, secret_callable])
-def test_a_rejected_token_is_renewed_once(
-    caller: Caller, kind: Callable[[Iterator[str]], Callable[[], str]]
-) -> None:
+def test_a_rejected_token_is_renewed_once(caller: Caller, kind: Callable[[Iterator[str]], Callable[[], str]]) -> None:
     """After a 401 the callable is asked again; the consumer sees nothing of it."""
     with FaultServer(*[only("token-000002")] * 2) as server:
         outcome = caller.stream(at(server.url, Locked), client={"api_keys": {"tiny": kind(numbered())}})
@@ -225,7 +223,7 @@ def test_a_token_that_is_rejected_twice_is_an_error(caller: Caller) -> None:
 def test_an_async_callable_is_awaited(caller: Caller) -> None:
     """Under the async client; the sync one says that it cannot, and sends nothing."""
 
-    async def token() -> str:  # noqa: RUF029  # its being async is the point
+    async def token() -> str:  # its being async is the point
         return "token-000001"
 
     with FaultServer(only("token-000001")) as server:

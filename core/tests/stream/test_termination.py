@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pickle  # noqa: S403  # errors of ours must survive it
+import pickle  # errors of ours must survive it
 import traceback
 
 import pytest
-from core_llm_conformance.script import Answer, Drip, End, Flood, Reset, Send, Stall, json_answer, sse_answer
-from core_llm_conformance.server import FaultServer
 
 from core_llm import (
     AuthenticationError,
@@ -20,6 +18,8 @@ from core_llm import (
     ToolCall,
     Usage,
 )
+from core_llm_conformance.script import Answer, Drip, End, Flood, Reset, Send, Stall, json_answer, sse_answer
+from core_llm_conformance.server import FaultServer
 
 from .calls import Caller
 from .tiny import DONE, HELLO, Locked, at, event, hello, tool
@@ -116,7 +116,9 @@ def test_a_silent_server_after_the_marker_is_not_waited_for_long(caller: Caller)
     assert outcome.response.is_complete
 
 
-@pytest.mark.parametrize("drip", [Drip(b": ping\n\n" * 10_000, 8, 0.02), Flood(event(text="x"), 0.02)], ids=["pings", "text"])
+@pytest.mark.parametrize(
+    "drip", [Drip(b": ping\n\n" * 10_000, 8, 0.02), Flood(event(text="x"), 0.02)], ids=["pings", "text"]
+)
 def test_a_drip_without_end_is_stopped_by_the_total_limit(caller: Caller, drip: Drip | Flood) -> None:
     """Neither pings nor content keep a call alive beyond its total limit."""
     with FaultServer(sse_answer(HELLO[0], drip)) as server:

@@ -1,11 +1,11 @@
 """A wire of a few lines for the engine's tests, and the provider that speaks it on the fault server.
 
-    {"id": "r1", "text": "Hel"}          more text; "thought" and "refusal" likewise
-    {"tool": {"index": 0, "id": "c1", "name": "weather", "arguments": "{"}}
-    {"usage": {"in": 3, "out": 2}}
-    {"error": {"message": "…"}}
-    {"finish": "stop"}                   the terminal marker
-    [DONE]                               nothing more can come
+{"id": "r1", "text": "Hel"}          more text; "thought" and "refusal" likewise
+{"tool": {"index": 0, "id": "c1", "name": "weather", "arguments": "{"}}
+{"usage": {"in": 3, "out": 2}}
+{"error": {"message": "…"}}
+{"finish": "stop"}                   the terminal marker
+[DONE]                               nothing more can come
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from core_llm_conformance.script import Answer, Step, sse_answer, sse_event
 from pydantic_core import from_json
 
 from core_llm import FinishReason, Provider, Request, Response, StreamEvent, TextPart, Usage, UsageUpdate
 from core_llm._json import JSONObject, JSONValue
 from core_llm.wire import Decoder, Exchange, Frame, ModelInfo, WireFormat, WireRequest, error_from_object
 from core_llm.wire.tool_calls import ToolCallAssembler
+from core_llm_conformance.script import Answer, Step, sse_answer, sse_event
 
 DONE = b"data: [DONE]\n\n"
 

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 from core_llm._errors import AuthenticationError, BadRequestError, CoreLLMError, ProviderError
 
 AttemptMode = Literal["fresh", "plain", "refresh"]
-"""``fresh``: the same request again; ``plain``: the same without streaming; ``refresh``: with new credentials."""
+"""``fresh``: the same request again; ``plain``: without streaming, from now on; ``refresh``: with new credentials."""
 
 BASE_DELAY = 0.5
 MAX_DELAY = 8.0
@@ -95,7 +95,7 @@ class RetryPolicy:
             delay = self.random() * min(MAX_DELAY, BASE_DELAY * 2 ** (retries - 1))
         elif delay > MAX_RETRY_AFTER:
             return None
-        return Attempt(number, delay=delay, mode=modes[-1] if modes[-1] == "plain" else "fresh")
+        return Attempt(number, delay=delay)
 
 
 __all__ = ["Attempt", "AttemptMode", "AttemptPolicy", "FailedAttempt", "RetryPolicy", "refuses_streaming"]

@@ -1,0 +1,44 @@
+"""Bodies that are compressed though nobody asked for it: some proxies do that.
+
+The HTTP library's own decoding is not used, for it puts another layer of generators over each read, and trio warns of
+those that are left before their end.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+
+class Inflate:
+    """Decompresses one body, chunk by chunk."""
+
+    def __init__(self, encoding: str) -> None:
+        """Take the value of the header ``content-encoding``."""
+        self._encoding = encoding.strip().lower()
+        self._is_raw = False
+        self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, as its head says
+
+    def __call__(self, chunk: bytes) -> bytes:
+        """Return what the chunk holds.
+
+        Raises:
+            ValueError: It is compressed in a way that is not known here.
+            zlib.error: It is not what the header says.
+        """
+        if self._encoding not in ("gzip", "x-gzip", "deflate"):
+            raise ValueError(f"the body is compressed with {self._encoding}, which was not asked for")
+        try:
+            return self._inflate.decompress(chunk)
+        except zlib.error:
+            if self._is_raw or self._encoding != "deflate":
+                raise
+        # Some servers leave out the head that "deflate" should have.
+        self._is_raw = True
+        self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+        return self._inflate.decompress(chunk)
+
+
+def inflate_for(headers: dict[str, str]) -> Inflate | None:
+    """Return what decompresses a body with these headers, names in lower case; None if it is as it should be."""
+    encoding = headers.get("content-encoding", "identity")
+    return None if encoding.strip().lower() in ("identity", "") else Inflate(encoding)
