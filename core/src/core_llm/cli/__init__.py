@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 
+from core_llm.cli._interrupts import leave, on_ctrl_c
+
 MISSING_EXTRA = "error: the command needs the packages of the extra 'cli'; run: pip install 'core-llm[cli]'\n"
 EXTRA = ("click", "rich")
 
 
 def main() -> int:
     """Run the command and return its exit code."""
+    on_ctrl_c(leave)
     try:
         from core_llm.cli._app import run  # noqa: PLC0415  # imports click
     except ModuleNotFoundError as error:
@@ -17,6 +20,4 @@ def main() -> int:
             raise
         sys.stderr.write(MISSING_EXTRA)
         return 1
-    except KeyboardInterrupt:
-        return 130
     return run()

@@ -16,13 +16,14 @@ from pathlib import Path
 
 import click
 
-from core_llm._errors import CoreLLMError, InvalidRequestError, RedactedCause
+from core_llm._errors import AbortedError, CoreLLMError, InvalidRequestError, RedactedCause
 from core_llm._redaction import redact
 from core_llm.cli import EXTRA, MISSING_EXTRA
+from core_llm.cli._interrupts import INTERRUPTED, on_ctrl_c
 from core_llm.cli._output import prepare_streams, say, show_warnings
 
-FAILURE, USAGE, INTERRUPTED, READER_GONE = 1, 2, 130, 141
-"""Exit codes. The last two are what a shell reports for a program that SIGINT or SIGPIPE ended."""
+FAILURE, USAGE, READER_GONE = 1, 2, 141
+"""Exit codes, besides INTERRUPTED. The last is what a shell reports for a program that SIGPIPE ended."""
 
 
 class Verbs(click.Group):
@@ -95,6 +96,8 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, is_asked: boo
 def cli(ctx: click.Context, *, debug: bool) -> None:
     """Talk to language models: one command, every provider that is installed."""
     cli.is_debug = debug
+    if ctx.invoked_subcommand not in OWN_VERBS:
+        on_ctrl_c(signal.default_int_handler)  # which is what plugins know
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 
@@ -181,6 +184,9 @@ def config(as_json: bool) -> None:  # noqa: FBT001  # click passes it by name
     show_config(as_json=as_json)
 
 
+OWN_VERBS = frozenset(cli.commands)
+
+
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code.
 
@@ -200,15 +206,19 @@ def run(arguments: Sequence[str] | None = None) -> int:
                 sys.stderr.write(redact(traceback.format_exc()))
         code = _report(error)
     finally:
-        # What is left to do is Python's: a Ctrl-C that comes now must end the process, not print a traceback.
-        with suppress(ValueError):
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        on_ctrl_c(signal.SIG_DFL)  # what is left to do is Python's, which runs no handlers any more
     return code if isinstance(code, int) else 0
 
 
 def exit_code(error: CoreLLMError) -> int:
     """Return the exit code that an error stands for."""
-    return USAGE if isinstance(error, InvalidRequestError) else FAILURE
+    match error:
+        case AbortedError():
+            return INTERRUPTED
+        case InvalidRequestError():
+            return USAGE
+        case _:
+            return FAILURE
 
 
 def _report(error: BaseException) -> int:
@@ -226,7 +236,8 @@ def _report(error: BaseException) -> int:
             say("error", error.format_message())
             return error.exit_code
         case CoreLLMError():
-            say("error", error.message)
+            if not isinstance(error, AbortedError):  # nobody needs to be told what they did
+                say("error", error.message)
             return exit_code(error)
         case BrokenPipeError():
             _forget_output()

@@ -39,29 +39,35 @@ def typed_text(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def as_message(texts: Sequence[str], files: Iterable[Path]) -> Message:
-    """Return the person's message: the texts, and those of text files, in one part; then what else the files are.
+def read_files(paths: Iterable[Path]) -> list[str | FilePart]:
+    """Return text files as text, which every model takes, under their names; others as files.
 
     Raises:
-        InvalidRequestError: A file cannot be read or sent, or there is no text and no file.
+        InvalidRequestError: One cannot be read, or its name does not tell what it is.
     """
-    read = [_read_file(path) for path in files]
-    words = "\n\n".join(text for text in (*texts, *(part for part in read if isinstance(part, str))) if text.strip())
-    parts = [words] if words else []
-    if not read and not parts:
+    return [_read_file(path) for path in paths]
+
+
+def as_message(texts: Sequence[str], files: Sequence[str | FilePart]) -> Message:
+    """Return the person's message: all texts in one part, then the files.
+
+    Raises:
+        InvalidRequestError: There is nothing in it.
+    """
+    words = "\n\n".join(text for text in (*texts, *(file for file in files if isinstance(file, str))) if text.strip())
+    if not words and not files:
         raise InvalidRequestError("the prompt is empty; give one as an argument or through a pipe")
-    return Message.user(*parts, *(part for part in read if isinstance(part, FilePart)))
+    return Message.user(*([words] if words else ()), *(file for file in files if isinstance(file, FilePart)))
 
 
 def _read_file(path: Path) -> str | FilePart:
-    """Return a text file as text, which every model takes, and another as a file."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise InvalidRequestError(f"cannot read {path}: {error.strerror}") from None
     kind = mimetypes.guess_type(path.name)[0]
-    is_text = kind is None or kind in _ALSO_TEXT or not kind.startswith(_NEVER_TEXT)
-    if is_text and (text := _as_text(data)) is not None:
+    may_be_text = kind is None or kind in _ALSO_TEXT or not kind.startswith(_NEVER_TEXT)
+    if may_be_text and (text := _as_text(data)) is not None:
         return f"{path.name}:\n{text}"
     if kind is None:
         raise InvalidRequestError(f"{path} is not text, and its name does not tell what it is; end it in .png, say")

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from core_llm._client import Client
 from core_llm._errors import AbortedError, ConfigError, CoreLLMError, InvalidRequestError, PluginError, ProviderError
-from core_llm._messages import Message, ReasoningPart
+from core_llm._messages import FilePart, Message, ReasoningPart
 from core_llm._model_id import resolve_model
 from core_llm._options import CallOptions
 from core_llm._plugins import PluginRegistry
 from core_llm._provider import LocalProvider
 from core_llm._response import Response
-from core_llm._stream.stream import Stream
-from core_llm.cli._app import INTERRUPTED, exit_code
-from core_llm.cli._input import as_message, parse_options, piped_text, typed_text
+from core_llm.cli._app import exit_code
+from core_llm.cli._input import as_message, parse_options, piped_text, read_files, typed_text
+from core_llm.cli._interrupts import StopAnswer, ctrl_c_does, leave
 from core_llm.cli._output import Output, say
 from core_llm.cli._printers import JSONPrinter, Printer, TextPrinter
 
@@ -51,22 +50,21 @@ def run_chat(
         is_conversation = prompt is None and sys.stdin is not None and sys.stdin.isatty()
         if is_conversation and (as_json or not output.is_terminal):
             raise InvalidRequestError("no prompt; give one as an argument or through a pipe")
-        message = None if is_conversation else as_message((typed_text(prompt or ""), piped_text()), files)
+        attached = read_files(files)
+        message = None if is_conversation else as_message((typed_text(prompt or ""), piped_text()), attached)
         with Client() as client:
             _check_model(client, model)
             asking = Asking(client, model, asked, printer, is_whole=is_whole)
             if message is None:
-                Conversation(asking, output, files).run()
+                Conversation(asking, output, attached).run()
             else:
-                asking.ask([message])
+                stop = StopAnswer(leave)
+                with ctrl_c_does(stop):
+                    asking.ask([message], stop)
     except CoreLLMError as error:
         if not printer.failure(error):
             raise
         raise click.exceptions.Exit(exit_code(error)) from None
-    except KeyboardInterrupt:
-        if printer.failure(AbortedError("interrupted")):
-            raise click.exceptions.Exit(INTERRUPTED) from None
-        raise
 
 
 class Asking:
@@ -81,23 +79,26 @@ class Asking:
         self._printer = printer
         self._is_whole = is_whole
 
-    def ask(self, messages: Sequence[Message], *, is_stoppable: bool = False) -> Response:
+    def ask(self, messages: Sequence[Message], stop: StopAnswer) -> Response:
         """Print the answer as it comes, and return it.
 
         Args:
             messages: The conversation so far, the question last.
-            is_stoppable: Whether Ctrl-C stops the answer, which then raises an AbortedError, and not the command.
+            stop: The handler of Ctrl-C that is in force.
 
         Raises:
+            AbortedError: Ctrl-C stopped the answer.
             CoreLLMError: The answer failed; what came before is printed.
         """
         try:
             if self._is_whole:
-                response = self.client.generate(self.model, messages, **self._options)
+                with ctrl_c_does(stop.otherwise):
+                    response = self.client.generate(self.model, messages, **self._options)
                 self._printer.response(response)
                 return response
             stream = self.client.stream(self.model, messages, **self._options)
-            with _stopping(stream, is_stoppable=is_stoppable), stream:
+            stop.watch(stream)
+            with stream:
                 for event in stream:
                     self._printer.event(event)
                 return stream.response
@@ -105,33 +106,15 @@ class Asking:
             self._printer.end()
 
 
-@contextmanager
-def _stopping(stream: Stream, *, is_stoppable: bool) -> Iterator[None]:
-    """Let the first Ctrl-C stop the answer; a second one is a KeyboardInterrupt, should the answer not stop."""
-    if not is_stoppable:
-        yield
-        return
-
-    def stop(_number: int, _frame: object) -> None:
-        signal.signal(signal.SIGINT, before)
-        # In a thread, since this one may just hold the lock that stopping needs.
-        threading.Thread(target=stream.abort, args=("interrupted",), daemon=True).start()
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 class Conversation:
     """A conversation at a prompt: it goes on after a stopped or failed answer, with what came of it."""
 
-    def __init__(self, asking: Asking, output: Output, files: Sequence[Path]) -> None:
+    def __init__(self, asking: Asking, output: Output, files: Sequence[str | FilePart]) -> None:
         self._asking = asking
         self._output = output
-        self._files = tuple(files)
+        self._files = tuple(files)  # they go with the first question that is answered
         self._messages: list[Message] = []
+        self._stop = StopAnswer(signal.default_int_handler)
 
     def run(self) -> None:
         """Ask and answer until the person leaves.
@@ -144,17 +127,18 @@ class Conversation:
             import readline  # noqa: F401, PLC0415  # for its effect on `input`, which is wanted only here
         model = resolve_model(self._asking.client.config.values, self._asking.model)
         self._output.write(f"{model} (Ctrl-C stops an answer, /clear starts anew, Ctrl-D or /quit leaves)\n")
-        while True:
-            try:
-                if not self._turn():
-                    return
-            except KeyboardInterrupt:
-                self._output.write("\n")
+        with ctrl_c_does(self._stop):
+            while self._turn():
+                self._stop.reset()
 
     def _turn(self) -> bool:
         """Read a line and do what it says; return False if the person leaves."""
         try:
-            line = typed_text(input("> "))
+            with ctrl_c_does(signal.default_int_handler):
+                line = input("> ")
+        except KeyboardInterrupt:
+            self._output.write("\n")
+            return True
         except EOFError:
             self._output.write("\n")
             return False
@@ -167,13 +151,16 @@ class Conversation:
                 self._messages.clear()
                 return True
             case _:
-                self._answer(line)
+                self._answer(typed_text(line))
                 return True
 
     def _answer(self, line: str) -> None:
         try:
             question = as_message((line,), self._files)
-            answer = self._asking.ask([*self._messages, question], is_stoppable=True).message
+            answer = self._asking.ask([*self._messages, question], self._stop).message
+        except KeyboardInterrupt:
+            self._output.write("\n")
+            return
         except (ConfigError, PluginError):
             raise
         except CoreLLMError as error:
