@@ -84,6 +84,13 @@ def test_piped_text_follows_the_argument(server: FaultServer, run: Run) -> None:
     assert sent(server)["messages"] == [{"role": "user", "content": "Sum it up:\n\nA long story."}]
 
 
+def test_binary_pipe_is_refused(run: Run) -> None:
+    """What is no text cannot be a prompt; the error says what to do instead."""
+    done = run("chat", "-m", "mybox:tiny", piped=b"\x89PNG\xff")
+    message = "error: what comes through the pipe is not UTF-8 text; give a file with -f in its place\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
+
+
 def test_system_and_settings_are_sent(server: FaultServer, run: Run) -> None:
     """``-s`` and ``-o`` become the request's own fields, each in its type; a dotted name is for one provider only."""
     server.enqueue(sse_answer(delta(content="Ok."), end()))
@@ -183,6 +190,17 @@ def test_ctrl_c_ends_with_130(server: FaultServer, start: Start) -> None:
     server.connections[0].closed_by_client.wait()
 
 
+def test_ctrl_c_is_an_event_too(server: FaultServer, start: Start) -> None:
+    """With ``--json`` the last line says that the answer was stopped."""
+    server.enqueue(sse_answer(delta(content="Once upon"), Pause(Gate())))
+    process = start("chat", "-m", "mybox:tiny", "--json", "Hi")
+    assert process.stdout is not None
+    assert b"stream_start" in process.stdout.readline()
+    assert interrupt(process) == 130
+    last = json.loads(process.stdout.read().splitlines()[-1])
+    assert (last["type"], last["error"]["error"]) == ("stream_error", "AbortedError")
+
+
 def test_ctrl_c_while_a_plugin_is_imported(start: Start, add_package: Callable[..., None]) -> None:
     """Ctrl-C before anything was sent ends the command as quietly."""
     add_package("plugin-slow", "import time\nprint('importing', flush=True)\ntime.sleep(60)\n", providers="slow")
@@ -216,6 +234,7 @@ def test_any_locale_prints_utf8(server: FaultServer, run: Run, environ: dict[str
     assert sent(server)["messages"] == [{"role": "user", "content": "Schöne Grüße"}]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
 def test_full_disk_is_one_line(server: FaultServer, start: Start) -> None:
     """Output that cannot be written is an error like any other."""
     server.enqueue(sse_answer(delta(content="Hello"), end()))

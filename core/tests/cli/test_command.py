@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_bare_command_shows_help(run: Run) -> None:
 
 def test_version(run: Run) -> None:
     """The version is that of the installed package."""
-    assert run("--version").stdout == "core-llm 0.1.0\n"
+    assert run("--version").stdout == f"core-llm {version('core-llm')}\n"
 
 
 def test_missing_extra_names_the_command_that_helps(run: Run, add_package: AddPackage) -> None:
@@ -132,6 +133,14 @@ def test_broken_verb_harms_no_other(run: Run, add_package: AddPackage) -> None:
     assert sorted(line.partition(":")[0] for line in done.stderr.splitlines()) == ["warning", "warning"]
     assert "core-llm-thief 1.0.0 failed to add its commands: ValueError: the verb 'chat' is taken" in done.stderr
     assert run("greet").stdout == "hello\n"
+
+
+def test_verb_that_is_left_out_is_explained(run: Run, add_package: AddPackage) -> None:
+    """``core-llm plugins`` says why a plugin's verb is not there."""
+    add_package("core-llm-thief", GREET.replace("def greet", "def chat"), commands="thief")
+    [thief] = [line for line in run("plugins").stdout.splitlines() if line.startswith("thief\t")]
+    assert thief.startswith("thief\tcommand\tquarantined\tcore-llm-thief\t1.0.0\t")
+    assert "the verb 'chat' is taken" in thief
 
 
 def test_own_verbs_load_no_plugin_of_verbs(run: Run, add_package: AddPackage) -> None:

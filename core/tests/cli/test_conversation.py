@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Self
 
 import pytest
@@ -187,6 +188,20 @@ def test_clear_starts_anew(server: FaultServer, chat: Terminal) -> None:
     assert messages(server) == [("user", "Who am I?")]
 
 
+def test_file_goes_with_the_first_answered_question(server: FaultServer, start: Start, tmp_path: Path) -> None:
+    """A file on the command line is part of the first question that gets an answer, and of no other."""
+    notes = tmp_path / "notes.txt"
+    notes.write_text("Buy milk.")
+    server.enqueue(json_answer({}, status=500), *(sse_answer(delta(content="Milk."), END) for _ in range(2)))
+    with Terminal(start, "chat", "-m", "mybox:tiny", "-f", str(notes)) as chat:
+        for question in ("What", "And", "More"):
+            chat.read_until("> ")
+            chat.type(f"{question}?\n")
+        chat.read_until("> ")
+    first, _, last = messages(server)
+    assert (first, last) == (("user", "And?\n\nnotes.txt:\nBuy milk."), ("user", "More?"))
+
+
 def test_reasoning_is_dimmed(server: FaultServer, chat: Terminal) -> None:
     """On a terminal the model's reasoning comes before the answer, dimmed."""
     server.enqueue(sse_answer(delta(reasoning_content="Hm."), delta(content="42."), END))
@@ -211,9 +226,9 @@ def test_model_cannot_steer_the_terminal(server: FaultServer, start: Start) -> N
     server.enqueue(sse_answer(delta(content="Hi\x1b]0;owned\x07\r\n\tthere"), END))
     with Terminal(start, "chat", "-m", "mybox:tiny", "Hi") as terminal:
         _, screen = terminal.wait()
-    assert screen == "Hi]0;owned\r\n\tthere\r\n".replace(
-        "\t", screen[screen.index("owned\r\n") + 7 : screen.index("there")]
-    )
+    assert screen.startswith("Hi]0;owned\r\n")
+    assert "\x1b" not in screen
+    assert "\x07" not in screen
 
 
 def test_missing_set_up_ends_the_conversation(start: Start) -> None:
