@@ -4,7 +4,21 @@ Nothing here imports `core_llm.wire`, so that a mistake in a decoder cannot excu
 checked by eye, not to be fast.
 """
 
+from core_llm_conformance.walk.anthropic import walk_anthropic
 from core_llm_conformance.walk.chat_completions import walk_chat_completions
 from core_llm_conformance.walk.expected import Expected, ExpectedCall, ExpectedError, ExpectedUsage
+from core_llm_conformance.walk.gemini import walk_gemini
+from core_llm_conformance.walk.ollama import walk_ollama
+from core_llm_conformance.walk.responses import walk_responses
 
-__all__ = ["Expected", "ExpectedCall", "ExpectedError", "ExpectedUsage", "walk_chat_completions"]
+__all__ = [
+    "Expected",
+    "ExpectedCall",
+    "ExpectedError",
+    "ExpectedUsage",
+    "walk_anthropic",
+    "walk_chat_completions",
+    "walk_gemini",
+    "walk_ollama",
+    "walk_responses",
+]

@@ -10,10 +10,9 @@ import json
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from pydantic import JsonValue
-
+from core_llm_conformance.walk.calls import finish_call
 from core_llm_conformance.walk.errors import is_error, walk_error, walk_error_response
-from core_llm_conformance.walk.expected import Expected, ExpectedCall, ExpectedError, ExpectedUsage
+from core_llm_conformance.walk.expected import Expected, ExpectedError, ExpectedUsage
 from core_llm_conformance.walk.json_values import JsonObject, as_object, as_objects, as_text, first_count
 from core_llm_conformance.walk.sse import walk_sse
 
@@ -172,7 +171,7 @@ def _find_call(calls: list[_Call], call_id: str, name: str, index: int | None) -
 
 def _finish(walk: _Walk, error: ExpectedError | None) -> Expected:
     was_cut = not walk.has_marker or FINISH_REASONS.get(walk.raw_finish_reason or "") == "length"
-    calls = tuple(_finish_call(call, was_cut=was_cut) for call in walk.calls)
+    calls = tuple(finish_call(call.id, call.name, "".join(call.arguments), was_cut=was_cut) for call in walk.calls)
     refusal = "".join(walk.refusal)
     is_complete = walk.has_marker and error is None
     has_calls = any(call.is_complete for call in calls)
@@ -197,20 +196,6 @@ def _finish_reason(raw: str | None, *, has_calls: bool, is_refusal: bool) -> str
     if reason == "stop" and is_refusal:
         return "content_filter"
     return "tool_calls" if reason == "stop" and has_calls else reason
-
-
-def _finish_call(call: _Call, *, was_cut: bool) -> ExpectedCall:
-    text = "".join(call.arguments)
-    parsed: JsonValue = None
-    if text.strip():
-        try:
-            parsed = json.loads(text)
-        except ValueError:
-            parsed = None
-    elif not was_cut:
-        parsed = {}
-    arguments = parsed if isinstance(parsed, dict) else None
-    return ExpectedCall(call.id or None, call.name, arguments, text, is_complete=arguments is not None)
 
 
 def _finish_usage(usage: JsonObject) -> ExpectedUsage:
