@@ -6,7 +6,8 @@ import pytest
 
 from core_llm._json import JSONObject, JSONValue
 from core_llm._messages import Citation, FilePart, TokenLogprob
-from core_llm.wire.chat_values import as_index, read_annotation, read_image, read_logprobs, read_sources
+from core_llm.wire.chat_values import read_annotation, read_image, read_logprobs, read_sources
+from core_llm.wire.guards import as_index
 
 ODD: list[JSONValue] = [None, True, 7, "x", [], [7], {}, {"content": 7}, {"content": [{}]}]
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from core_llm._json import JSONObject, JSONValue
-from core_llm.wire.base import Decoder, Exchange, ModelInfo, WireFormat, WireRequest, WireResponse
+from core_llm.wire.base import Decoder, Exchange, ModelInfo, WireFormat, WireRequest, WireResponse, response_from
 from core_llm.wire.chat_completions import ChatCompletions
 from core_llm.wire.chat_decode import ChatDecoder
 from core_llm.wire.errors import decode_status_error, error_from_object, make_status_error
 from core_llm.wire.frames import Frame, Framer, Framing
 from core_llm.wire.framing import framer_for
+from core_llm.wire.guards import as_index, as_object, as_objects, as_text, parse_object
 from core_llm.wire.parts import PartsBuilder
+from core_llm.wire.template import TextTemplate
 from core_llm.wire.tool_calls import ToolCallAssembler
 from core_llm.wire.usage import UsageFields, usage_from
 
@@ -25,14 +27,21 @@ __all__ = [
     "JSONValue",
     "ModelInfo",
     "PartsBuilder",
+    "TextTemplate",
     "ToolCallAssembler",
     "UsageFields",
     "WireFormat",
     "WireRequest",
     "WireResponse",
+    "as_index",
+    "as_object",
+    "as_objects",
+    "as_text",
     "decode_status_error",
     "error_from_object",
     "framer_for",
     "make_status_error",
+    "parse_object",
+    "response_from",
     "usage_from",
 ]

@@ -7,14 +7,14 @@ What is not a chat stream (list models, count tokens, …) is a sans-I/O generat
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeVar
 
 from pydantic import Field
 
 from core_llm._errors import StatusError, UnsupportedError
-from core_llm._events import StreamEvent
+from core_llm._events import PartEnd, StreamEvent
 from core_llm._json import JSONObject, JSONValue
 from core_llm._redaction import redact
 from core_llm._request import Request
@@ -119,6 +119,21 @@ class Decoder(ABC):
     def close(self) -> Sequence[StreamEvent]:
         """Say that no frame follows; return the last events. Every open part is closed here if it is not yet."""
         return self.parts.close_all()
+
+
+def response_from(decoder: Decoder, events: Iterable[StreamEvent]) -> Response:
+    """Return the response that a decoder, fed and closed, has made of a plain body; `events` is all it made."""
+    ends = sorted((event for event in events if isinstance(event, PartEnd)), key=lambda event: event.part_index)
+    return Response(
+        id=decoder.id,
+        model=decoder.model,
+        parts=tuple(end.part for end in ends),
+        finish_reason=decoder.finish_reason,
+        raw_finish_reason=decoder.raw_finish_reason,
+        usage=decoder.usage,
+        is_complete=True,
+        metadata=decoder.metadata,
+    )
 
 
 class WireFormat(ABC):

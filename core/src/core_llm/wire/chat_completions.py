@@ -13,15 +13,15 @@ from typing import ClassVar
 from pydantic_core import from_json, to_json
 
 from core_llm._errors import MalformedResponseError
-from core_llm._events import PartEnd
 from core_llm._json import JSONObject, JSONValue
 from core_llm._request import Request
 from core_llm._response import FinishReason, Response, Usage
-from core_llm.wire.base import Exchange, ModelInfo, WireRequest
+from core_llm.wire.base import Exchange, ModelInfo, WireRequest, response_from
 from core_llm.wire.chat_decode import FRAME_SHOWN, ChatDecoder
 from core_llm.wire.chat_encode import ChatEncoding
-from core_llm.wire.chat_values import as_index, as_objects, read_model
+from core_llm.wire.chat_values import read_model
 from core_llm.wire.errors import error_from_object
+from core_llm.wire.guards import as_index, as_objects
 from core_llm.wire.usage import UsageFields, first_count, usage_from
 
 FIRST_ERROR_STATUS = 400
@@ -88,17 +88,7 @@ class ChatCompletions(ChatEncoding):
             raise MalformedResponseError(f"{self.provider} answered without any choice: {shown[:80]}", frame=shown)
         decoder.is_complete = True
         events += decoder.close()
-        ends = sorted((event for event in events if isinstance(event, PartEnd)), key=lambda event: event.part_index)
-        return Response(
-            id=decoder.id,
-            model=decoder.model,
-            parts=tuple(end.part for end in ends),
-            finish_reason=decoder.finish_reason,
-            raw_finish_reason=decoder.raw_finish_reason,
-            usage=decoder.usage,
-            is_complete=True,
-            metadata=decoder.metadata,
-        )
+        return response_from(decoder, events)
 
     def find_error(self, frame: JSONObject, event: str = "") -> JSONValue:
         """Return the error that a frame or body with status 200 is, or None if it is none.

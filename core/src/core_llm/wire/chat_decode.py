@@ -17,9 +17,10 @@ from core_llm._events import RawEvent, StreamEvent, TextDelta, UsageUpdate
 from core_llm._json import JSONObject, JSONValue
 from core_llm._request import Request
 from core_llm.wire.chat_deltas import DeltaDecoder
-from core_llm.wire.chat_values import as_objects, as_text, read_logprobs, read_sources
+from core_llm.wire.chat_values import read_logprobs, read_sources
 from core_llm.wire.errors import error_from_object
 from core_llm.wire.frames import Frame
+from core_llm.wire.guards import as_objects, as_text
 from core_llm.wire.template import TextTemplate
 
 if TYPE_CHECKING:

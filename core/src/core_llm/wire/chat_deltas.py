@@ -17,7 +17,8 @@ from core_llm._messages import Citation, PartKind, ProviderPart, TokenLogprob
 from core_llm._request import Request
 from core_llm.wire.base import Decoder
 from core_llm.wire.chat_reasoning import ReasoningDetails
-from core_llm.wire.chat_values import as_index, as_objects, as_text, read_annotation, read_image
+from core_llm.wire.chat_values import read_annotation, read_image
+from core_llm.wire.guards import as_index, as_objects, as_text
 from core_llm.wire.tool_calls import ToolCallAssembler
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from core_llm._messages import (
 )
 from core_llm._request import NamedToolChoice, OutputSchema, Request, Settings, ToolSpec
 from core_llm.wire.base import WireFormat, WireRequest
-from core_llm.wire.chat_values import as_objects
+from core_llm.wire.guards import as_objects
 
 
 class ChatEncoding(WireFormat):

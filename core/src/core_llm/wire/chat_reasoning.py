@@ -6,7 +6,7 @@ Shape and rule after openrouter.ai/docs, "Preserving reasoning blocks", checked 
 from __future__ import annotations
 
 from core_llm._json import JSONObject, JSONValue
-from core_llm.wire.chat_values import as_objects, as_text
+from core_llm.wire.guards import as_objects, as_text
 
 _TEXT_FIELDS = {"reasoning.text": "text", "reasoning.summary": "summary"}
 """Type of a block → its field that streams in pieces; a block of another type comes whole."""

@@ -10,6 +10,7 @@ from base64 import b64decode
 from core_llm._json import JSONObject, JSONValue
 from core_llm._messages import Citation, FilePart, TokenLogprob
 from core_llm.wire.base import ModelInfo
+from core_llm.wire.guards import as_objects, as_text
 from core_llm.wire.usage import first_count
 
 _CONTEXT_PATHS = (
@@ -21,23 +22,6 @@ _CONTEXT_PATHS = (
     "meta.n_ctx_train",
 )
 _OUTPUT_PATHS = ("max_output_tokens", "max_completion_tokens", "top_provider.max_completion_tokens")
-
-
-def as_objects(value: JSONValue) -> list[JSONObject]:
-    """Return the objects in the list `value`; none if it is no list."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def as_text(value: JSONValue) -> str:
-    """Return `value` if it is a text, else an empty one."""
-    return value if isinstance(value, str) else ""
-
-
-def as_index(value: JSONValue) -> int | None:
-    """Return `value` as an index if it is one, written as a number or as a text."""
-    if isinstance(value, str) and value.isdecimal():
-        return int(value)
-    return value if isinstance(value, int) else None
 
 
 def read_logprobs(value: JSONValue) -> tuple[TokenLogprob, ...]:
