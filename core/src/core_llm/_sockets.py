@@ -14,6 +14,8 @@ import threading
 import time
 from collections.abc import Callable
 
+import anyio
+
 from core_llm._stream.outgoing import is_loopback
 from core_llm._stream.ports import Watch
 
@@ -109,6 +111,45 @@ class _WatchedStream:
             return _WatchedStream(self._stream.start_tls(*args, **kwargs))  # type: ignore[attr-defined]
         finally:
             twin.close()
+
+
+def close_broken_handshakes(transport: object) -> None:
+    """Let an async transport close the socket of a TLS handshake that is cancelled, which the library leaves open."""
+    pool = getattr(transport, "_pool", None)
+    backend = getattr(pool, "_network_backend", None)
+    if backend is not None:
+        pool._network_backend = _ClosingBackend(backend)  # type: ignore[union-attr]  # noqa: SLF001  # see the top
+
+
+class _ClosingBackend:
+    def __init__(self, backend: object) -> None:
+        self._backend = backend
+
+    async def connect_tcp(self, *args: object, **kwargs: object) -> _ClosingStream:
+        return _ClosingStream(await self._backend.connect_tcp(*args, **kwargs))  # type: ignore[attr-defined]
+
+    async def connect_unix_socket(self, *args: object, **kwargs: object) -> object:
+        return await self._backend.connect_unix_socket(*args, **kwargs)  # type: ignore[attr-defined]
+
+    async def sleep(self, seconds: float) -> None:
+        await self._backend.sleep(seconds)  # type: ignore[attr-defined]
+
+
+class _ClosingStream:
+    def __init__(self, stream: object) -> None:
+        self._stream = stream
+        self.read = stream.read  # type: ignore[attr-defined]  # of the library, as all below
+        self.write = stream.write  # type: ignore[attr-defined]
+        self.aclose = stream.aclose  # type: ignore[attr-defined]
+        self.get_extra_info = stream.get_extra_info  # type: ignore[attr-defined]
+
+    async def start_tls(self, *args: object, **kwargs: object) -> object:
+        try:
+            return await self._stream.start_tls(*args, **kwargs)  # type: ignore[attr-defined]
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self.aclose()
+            raise
 
 
 # ---- connecting so that it can be stopped, and within one limit for all addresses ---------------------------------

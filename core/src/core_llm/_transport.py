@@ -21,7 +21,7 @@ from core_llm._config_model import TransportName
 from core_llm._errors import ConfigError, RedactedCause
 from core_llm._inflate import inflate_for
 from core_llm._provider import OutgoingRequest
-from core_llm._sockets import current, shut_down, watch_sockets
+from core_llm._sockets import close_broken_handshakes, current, shut_down, watch_sockets
 from core_llm._stream.effects import Failed, Head
 from core_llm._stream.outgoing import is_loopback
 from core_llm._stream.ports import Watch
@@ -67,7 +67,7 @@ def library_of(client: object) -> ModuleType:
 
 def failure(error: Exception, lib: ModuleType) -> Failed:
     """Return what an exception of the library stands for."""
-    cause = RedactedCause.of(error)
+    cause = _cause(error)
     if isinstance(error, lib.ConnectTimeout | lib.PoolTimeout):
         return Failed("timeout", cause, limit="connect")
     if isinstance(error, lib.TimeoutException):
@@ -89,7 +89,15 @@ def sending_failure(error: Exception, lib: ModuleType) -> Failed:
     return failure(error, lib)
 
 
-def _name_of(error: Exception) -> str:
+def _cause(error: BaseException) -> RedactedCause:
+    """Return the stand-in for an exception; where it says nothing itself, what caused it is asked."""
+    told: BaseException | None = error
+    while told is not None and not str(told):
+        told = told.__cause__ or told.__context__
+    return RedactedCause(_name_of(error), "" if told is None else str(told))
+
+
+def _name_of(error: BaseException) -> str:
     return f"{type(error).__module__}.{type(error).__qualname__}"
 
 
@@ -285,6 +293,7 @@ class AsyncTransport:
         pool = self._pools.get(key)
         if pool is None:
             pool = self._pools[key] = lib.AsyncHTTPTransport(**_pool_options(lib, *key))
+            close_broken_handshakes(pool)
         return pool
 
     async def close(self) -> None:

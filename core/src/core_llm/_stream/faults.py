@@ -63,6 +63,7 @@ def transport_error(plan: CallPlan, failed: Failed, phase: Phase, *, had_content
             f"cannot connect to {endpoint} at {address} ({what}); is the address right and the server up?",
             phase="connect",
         )
+        error.is_retryable = "CERTIFICATE_VERIFY_FAILED" not in what
     elif phase == "body":
         came = "after part of the answer" if had_content else "before any content"
         error = StreamInterruptedError(

@@ -61,18 +61,23 @@ def signed(plan: CallPlan, wired: WireRequest, secret: object) -> OutgoingReques
     if query:
         url += ("&" if "?" in url else "?") + urlencode(query)
     outgoing = OutgoingRequest(wired.method, url, headers, content)
-    if isinstance(secret, SecretStr) or any(map(_HOLDS_KEY.search, headers)):
-        _refuse_plain_http(url, provider.endpoint)
+    has_key = isinstance(secret, SecretStr) or any(map(_HOLDS_KEY.search, headers))
+    _check_address(url, provider.endpoint, has_key=has_key)
     if not isinstance(secret, SecretStr):
         return outgoing
     return provider.auth.sign(outgoing, secret, plan.clock.now())
 
 
-def _refuse_plain_http(url: str, endpoint: str) -> None:
-    """Raise ConfigError where a key would travel unencrypted to another machine."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme == "https" or is_loopback(host):
+def _check_address(url: str, endpoint: str, *, has_key: bool) -> None:
+    """Raise ConfigError where there is no host, or where a key would travel unencrypted to another machine."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        host = ""
+    if not host:
+        raise ConfigError(f"the address of {endpoint} has no host: {url}; set its base_url to https://…")
+    if not has_key or parts.scheme == "https" or is_loopback(host):
         return
     msg = f"{endpoint}: a key goes over plain http only to this machine, not to {host}; use https, or configure no key"
     raise ConfigError(msg)
