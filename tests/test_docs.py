@@ -1,0 +1,367 @@
+"""The documentation is whole and says what the code says: links lead somewhere, and nothing public is left out.
+
+That its code runs is tested in `test_docs_code`. Blocks marked ``py`` in the reference are declarations: they say what
+the source says, which is compared here, however it is laid out.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import get_args
+
+import pytest
+from pydantic import BaseModel
+
+import core_llm
+import core_llm.testing
+from core_llm import (
+    Capabilities,
+    ConfigValues,
+    CoreLLMError,
+    Limits,
+    ProviderConfig,
+    Settings,
+    StreamEvent,
+    hookspecs,
+    wire,
+)
+from core_llm._calls import ClientOptions
+from core_llm._config_model import DEFAULT_LIMITS
+from core_llm._errors import SAFE_HEADERS
+from core_llm._options import CallOptions
+from core_llm._stream import grammar
+from core_llm.wire.errors import STATUS_ERRORS
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+LINKING = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES]
+REFERENCE = DOCS / "reference"
+LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
+
+
+def shown(page: Path) -> str:
+    """Return a page's name."""
+    return page.relative_to(ROOT).as_posix()
+
+
+def read(name: str) -> str:
+    """Return a page of the reference."""
+    return (REFERENCE / name).read_text(encoding="utf-8")
+
+
+def prose(page: Path) -> str:
+    """Return a page without its code."""
+    return FENCE.sub("", page.read_text(encoding="utf-8"))
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what a link may point to within a page, after GitHub's rule."""
+    words = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in HEADING.findall(prose(page)))
+    return {word.strip().replace(" ", "-") for word in words}
+
+
+def first_cells(text: str) -> set[str]:
+    """Return the code in the first column of all tables."""
+    return set(re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE))
+
+
+# Pages
+
+
+@pytest.mark.parametrize("page", LINKING, ids=shown)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every link to a file of this repository, and to a heading in it, is good."""
+    broken = []
+    for _, target in LINK.findall(prose(page)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            broken.append(target)
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", LINKING, ids=shown)
+def test_a_test_that_is_named_exists(page: Path) -> None:
+    """Where a page names the test that proves it, the test is in the file that the link leads to."""
+    missing = []
+    for text, target in LINK.findall(prose(page)):
+        name = text.strip("`")
+        if name.startswith("test_") and f"def {name}(" not in (page.parent / target).read_text(encoding="utf-8"):
+            missing.append(text)
+    assert missing == []
+
+
+def test_every_page_is_reached_from_the_index() -> None:
+    """Who begins at the index finds every page."""
+    index = DOCS / "index.md"
+    linked = {(DOCS / target.partition("#")[0]).resolve() for _, target in LINK.findall(prose(index))}
+    assert [shown(page) for page in PAGES if page != index and page not in linked] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=shown)
+def test_a_page_has_one_title(page: Path) -> None:
+    """A page begins with its only title."""
+    text = prose(page)
+    assert text.startswith("# ")
+    assert len(re.findall(r"^# ", text, re.MULTILINE)) == 1
+
+
+def test_no_page_names_a_machine() -> None:
+    """No page has a path of the machine that it was written on."""
+    named = re.compile(r"/(?:hom[e]|User[s]|tm[p]|roo[t]|wor[k])/\w")
+    found = [f"{shown(page)}: {hit[0]}" for page in PAGES for hit in named.finditer(page.read_text(encoding="utf-8"))]
+    assert found == []
+
+
+# Declarations
+
+FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def declaration(module: ModuleType, name: str) -> ast.stmt:
+    """Return what the source declares under a public name, without bodies and documentation."""
+    value = getattr(module, name)
+    if inspect.isclass(value):
+        return class_declaration(value)
+    if inspect.isfunction(value):
+        [node] = ast.parse(textwrap.dedent(inspect.getsource(value))).body
+        return without_body(node)
+    return alias_declaration(module, name)
+
+
+def class_declaration(cls: type) -> ast.ClassDef:
+    """Return a class with its public members, and those that it has from classes that are not public."""
+    members: dict[str, ast.stmt] = {}
+    for base in reversed([base for base in cls.__mro__ if base is cls or is_hidden(base)]):
+        members |= dict(public_members(base))
+    if cls.__name__ in MADE_BY_OTHERS:
+        members.pop("__init__", None)
+    bases: list[ast.expr] = [ast.Name(name) for name in public_bases(cls)]
+    body = list(members.values()) or [ast.Expr(ast.Constant(...))]
+    return ast.ClassDef(cls.__name__, bases, [], body, [])
+
+
+def source_of(cls: type) -> ast.ClassDef:
+    """Return the syntax tree of a class."""
+    [node] = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+    assert isinstance(node, ast.ClassDef)
+    return node
+
+
+def is_hidden(base: type) -> bool:
+    """Say whether a base class is this package's own and no public name."""
+    is_ours = base.__module__.startswith("core_llm.")
+    return is_ours and base.__name__ not in PUBLIC_BASES and base.__name__ != "Value"
+
+
+PUBLIC_BASES = {*core_llm.__all__, *wire.__all__, "ABC", "Protocol", "Exception", "UserWarning"}
+MADE_BY_OTHERS = {"AsyncStream", "Config", "Stream"}
+"""Classes that nobody makes by calling them."""
+
+
+def public_bases(cls: type) -> Iterator[str]:
+    """Yield the names of the nearest public classes that a class stands on."""
+    for base in cls.__bases__:
+        if base.__name__ in PUBLIC_BASES:
+            yield base.__name__
+        else:
+            yield from public_bases(base)
+
+
+def public_members(cls: type) -> Iterator[tuple[str, ast.stmt]]:
+    """Yield the fields and methods of a class that are for everyone."""
+    for node in source_of(cls).body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and not node.target.id.startswith("_"):
+            if isinstance(node.value, ast.Dict) and node.value.keys:
+                node.value = ast.Constant(...)  # a table is read in the source
+            yield node.target.id, node
+        elif isinstance(node, FUNCTION) and (not node.name.startswith("_") or node.name == "__init__"):
+            yield node.name, without_body(node)
+
+
+def without_body(node: ast.stmt) -> ast.stmt:
+    """Return a function without what it does."""
+    assert isinstance(node, FUNCTION)
+    node.body = [ast.Expr(ast.Constant(...))]
+    node.decorator_list = [d for d in node.decorator_list if ast.unparse(d) in ("property", "classmethod")]
+    return node
+
+
+def alias_declaration(module: ModuleType, name: str) -> ast.stmt:
+    """Return the assignment that makes a name."""
+    homes = [module, *(importlib.import_module(f"core_llm.{home}") for home in ALIAS_HOMES)]
+    for home in homes:
+        for node in ast.parse(inspect.getsource(home)).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+                return node
+    raise AssertionError(f"{name} is nowhere assigned")
+
+
+ALIAS_HOMES = ("_events", "_messages", "_response", "hookspecs", "_json", "wire.base", "wire.frames", "wire.usage")
+
+
+def declared(page: str) -> dict[str, ast.stmt]:
+    """Return what a page of the reference declares, by name."""
+    found: dict[str, ast.stmt] = {}
+    for code in re.findall(r"^```py\n(.*?)^```$", read(page), re.MULTILINE | re.DOTALL):
+        for node in ast.parse(code).body:
+            name = ast.unparse(node.targets[0]) if isinstance(node, ast.Assign) else getattr(node, "name", "")
+            found[name] = node
+    return found
+
+
+IMPORTED = {"JSONObject", "JSONValue"}
+"""Public names that are another library's, or need no declaration: they are said in words."""
+
+
+def check_declarations(page: str, module: ModuleType, names: list[str]) -> None:
+    """Check that a page declares these names as the source does."""
+    on_page = declared(page)
+    for name in names:
+        expected = declaration(module, name)
+        assert name in on_page, f"{page} does not declare {name}:\n{ast.unparse(expected)}"
+        assert ast.unparse(on_page[name]) == ast.unparse(expected), f"{page} declares {name} otherwise"
+
+
+def of_kind(kind: type) -> set[str]:
+    """Return the public names of classes below `kind`."""
+    return {name for name in core_llm.__all__ if inspect.isclass(c := getattr(core_llm, name)) and issubclass(c, kind)}
+
+
+ERRORS = of_kind(CoreLLMError)
+EVENTS = {event.__name__ for event in get_args(StreamEvent)}
+
+
+def test_the_api_is_declared() -> None:
+    """Every public name, but events and errors with their own pages, is in the API reference as the source has it."""
+    names = [name for name in core_llm.__all__ if name not in ERRORS | EVENTS | {"hookimpl"}]
+    check_declarations("api.md", core_llm, names)
+    check_declarations("api.md", core_llm.testing, core_llm.testing.__all__)
+
+
+def test_every_public_name_has_a_place() -> None:
+    """Every public name is in the API reference: declared there, or with a link to where it is."""
+    text = read("api.md")
+    names = [*core_llm.__all__, *core_llm.testing.__all__]
+    assert [name for name in names if not re.search(rf"\b{name}\b", text)] == []
+
+
+def test_events_are_declared() -> None:
+    """Every event is in the reference of events with its fields."""
+    check_declarations("events.md", core_llm, sorted(EVENTS))
+
+
+def test_the_grammar_s_rules_are_told() -> None:
+    """Every rule that the validator may name is explained."""
+    rules = set(re.findall(r'self\.broken\("(\w+)"', inspect.getsource(grammar))) | {"finished"}
+    assert rules <= first_cells(read("events.md"))
+
+
+def test_errors_are_declared() -> None:
+    """Every error is in the reference of errors, in its tree and with what it is made of."""
+    check_declarations("errors.md", core_llm, sorted(ERRORS))
+    tree = re.search(r"^CoreLLMError\n.*?^```$", read("errors.md"), re.MULTILINE | re.DOTALL)
+    assert tree is not None
+    assert set(re.findall(r"\w+Error\b", tree[0])) == ERRORS
+
+
+def test_statuses_are_told() -> None:
+    """The table of statuses is that of the code."""
+    rows = re.findall(r"^\| (\d{3}) \| `(\w+)` \|", read("errors.md"), re.MULTILINE)
+    assert dict(rows) == {str(status): error.__name__ for status, error in STATUS_ERRORS.items()}
+
+
+def test_safe_headers_are_told() -> None:
+    """The headers that an error may carry are listed."""
+    assert [name for name in SAFE_HEADERS if f"`{name}`" not in read("errors.md")] == []
+
+
+def test_wire_names_are_declared() -> None:
+    """Everything that authors of wires import is in the reference as the source has it."""
+    check_declarations("wire.md", wire, [name for name in wire.__all__ if name not in IMPORTED])
+    assert all(f"`{name}`" in read("wire.md") for name in IMPORTED)
+
+
+# Hooks, settings, configuration
+
+
+def hooks() -> list[ast.FunctionDef]:
+    """Return the hooks."""
+    tree = ast.parse(inspect.getsource(hookspecs))
+    return [n for n in tree.body if isinstance(n, ast.FunctionDef) and "hookspec" in map(ast.unparse, n.decorator_list)]
+
+
+@pytest.mark.parametrize("hook", hooks(), ids=lambda hook: hook.name)
+def test_a_hook_has_a_heading_with_its_signature(hook: ast.FunctionDef) -> None:
+    """Every hook has a section, whose heading is its exact signature."""
+    assert hook.returns is not None
+    signature = f"`{hook.name}({ast.unparse(hook.args)}) -> {ast.unparse(hook.returns)}`"
+    assert signature in HEADING.findall(read("hooks.md"))
+
+
+def test_settings_and_capabilities_are_listed() -> None:
+    """Every knob and every capability has a row."""
+    listed = first_cells(read("settings.md"))
+    assert set(Settings.model_fields) <= listed
+    assert set(Capabilities.model_fields) - {"version", "settings"} <= listed
+
+
+def test_the_fields_of_the_wire_are_those_of_the_code() -> None:
+    """The table says to which field of Chat Completions each knob becomes, or that there is none."""
+    rows = dict(re.findall(r"^\| `(\w+)` \| [^|]*\| (?:`(\w+)`|none) \|", read("settings.md"), re.MULTILINE))
+    assert rows == {name: wire.ChatCompletions.settings_fields.get(name, "") for name in Settings.model_fields}
+
+
+def test_options_are_listed() -> None:
+    """Everything that a client and a call take is in the API reference."""
+    options = {*ClientOptions.__annotations__, *CallOptions.__annotations__} - set(Settings.model_fields)
+    assert sorted(options - first_cells(read("api.md"))) == []
+
+
+def settings_of(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, object]]:
+    """Yield the path and the default of each setting of the configuration; a name of the user's own is in brackets."""
+    for name, field in model.model_fields.items():
+        annotation = field.annotation
+        if annotation in (Limits, Settings, ProviderConfig):
+            yield from settings_of(annotation, f"{path}{name}.")
+        elif name == "providers":
+            yield from settings_of(ProviderConfig, f"{path}providers.<name>.")
+        elif str(annotation).startswith("dict["):
+            yield f"{path}{name}.<name>", None
+        else:
+            yield f"{path}{name}", field.default
+
+
+def variable(path: str) -> str:
+    """Return the environment variable of a setting."""
+    if path == "disabled_plugins":
+        return "CORE_LLM_DISABLE_PLUGINS"
+    return "CORE_LLM_" + path.replace("<name>", "<NAME>").upper().replace(".", "__")
+
+
+def test_every_setting_is_listed_with_its_variable() -> None:
+    """Every setting of the configuration file has a row with its environment variable."""
+    rows = dict(re.findall(r"^\| `([^`]+)` \| `([^`]+)` \|", read("configuration.md"), re.MULTILINE))
+    settings = {path: variable(path) for path, _ in settings_of(ConfigValues) if ".settings." not in path}
+    assert {path: rows.get(path) for path in settings} == settings
+
+
+def test_defaults_are_those_of_the_code() -> None:
+    """The table's defaults hold."""
+    rows = dict(re.findall(r"^\| `([^`]+)` \| `[^`]+` \| ([^|]+) \|", read("configuration.md"), re.MULTILINE))
+    limits = {f"limits.{name}": f"{seconds:g}" for name, seconds in DEFAULT_LIMITS}
+    plain = {path: str(value) for path, value in settings_of(ConfigValues) if isinstance(value, str | int)}
+    expected = {name: f"`{value}`" for name, value in (limits | plain).items()}
+    assert {name: rows.get(name) for name in expected} == expected
