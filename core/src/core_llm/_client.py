@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 from weakref import WeakKeyDictionary
 
 from core_llm._calls import Calls, ClientOptions
@@ -11,9 +11,9 @@ from core_llm._config import Config
 from core_llm._options import CallOptions, Prompt
 from core_llm._provider import OutgoingRequest, Provider
 from core_llm._response import Response
+from core_llm._stream.async_runner import AsyncRunner
 from core_llm._stream.async_stream import AsyncStream
 from core_llm._stream.control import Control
-from core_llm._stream.async_runner import AsyncRunner
 from core_llm._stream.drive import drive, drive_async
 from core_llm._stream.effects import Failed
 from core_llm._stream.exchange import run_exchange
@@ -27,7 +27,10 @@ from core_llm._transport import AsyncTransport, SyncTransport
 if TYPE_CHECKING:
     import httpx
 
-    from core_llm.wire.base import ModelInfo
+    from core_llm._stream.plan import CallPlan
+    from core_llm.wire.base import Exchange, ModelInfo
+
+T = TypeVar("T")
 
 
 class _Base:
@@ -109,9 +112,35 @@ class Client(_Base):
             UnsupportedError: It has no listing.
             CoreLLMError: The call failed.
         """
-        plan = self._calls.exchange_plan(provider)
+        return self.exchange(provider, self.provider(provider).list_models())
+
+    def count_tokens(
+        self, model: str | None = None, prompt: Prompt | None = None, **options: Unpack[CallOptions]
+    ) -> int:
+        """Return how many input tokens a request has, as its provider counts them.
+
+        Raises:
+            UnsupportedError: The provider has no endpoint for that.
+            CoreLLMError: The call failed.
+        """
+        plan = self._calls.plan(model, prompt, options, is_stream=False)
+        return self._exchanged(plan, plan.provider.count_tokens(plan.request))
+
+    def exchange(self, provider: str, exchange: Exchange[T]) -> T:
+        """Return the value of a sans-I/O generator of a provider's: what is neither a stream nor an answer.
+
+        Args:
+            provider: Whose address, credentials and limits it runs with.
+            exchange: Made by a method of the provider or of its wire.
+
+        Raises:
+            CoreLLMError: The call failed.
+        """
+        return self._exchanged(self._calls.exchange_plan(provider), exchange)
+
+    def _exchanged(self, plan: CallPlan, exchange: Exchange[T]) -> T:
         control = Control()
-        steps = run_exchange(CallState(plan, control), plan.provider.list_models())
+        steps = run_exchange(CallState(plan, control), exchange)
         return drive(steps, SyncRunner(self._transport, control), control)
 
     def close(self) -> None:
@@ -193,9 +222,35 @@ class AsyncClient(_Base):
             UnsupportedError: It has no listing.
             CoreLLMError: The call failed.
         """
-        plan = self._calls.exchange_plan(provider)
+        return await self.exchange(provider, self.provider(provider).list_models())
+
+    async def count_tokens(
+        self, model: str | None = None, prompt: Prompt | None = None, **options: Unpack[CallOptions]
+    ) -> int:
+        """Return how many input tokens a request has, as its provider counts them.
+
+        Raises:
+            UnsupportedError: The provider has no endpoint for that.
+            CoreLLMError: The call failed.
+        """
+        plan = self._calls.plan(model, prompt, options, is_stream=False)
+        return await self._exchanged(plan, plan.provider.count_tokens(plan.request))
+
+    async def exchange(self, provider: str, exchange: Exchange[T]) -> T:
+        """Return the value of a sans-I/O generator of a provider's: what is neither a stream nor an answer.
+
+        Args:
+            provider: Whose address, credentials and limits it runs with.
+            exchange: Made by a method of the provider or of its wire.
+
+        Raises:
+            CoreLLMError: The call failed.
+        """
+        return await self._exchanged(self._calls.exchange_plan(provider), exchange)
+
+    async def _exchanged(self, plan: CallPlan, exchange: Exchange[T]) -> T:
         control = Control()
-        steps = run_exchange(CallState(plan, control), plan.provider.list_models())
+        steps = run_exchange(CallState(plan, control), exchange)
         return await drive_async(steps, AsyncRunner(self._transport(), control), control)
 
     async def close(self) -> None:

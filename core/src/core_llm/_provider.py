@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from core_llm._capabilities import Capabilities
 from core_llm._config_model import ProviderConfig
-from core_llm._errors import ConfigError
+from core_llm._errors import ConfigError, UnsupportedError
 from core_llm._events import StreamEvent
 from core_llm._json import JSONValue
 from core_llm._redaction import redact
@@ -86,6 +86,7 @@ class Provider:
         needs_api_key: False where a server may be without one.
         wire_format: How to speak to it.
         auth: How a key signs a request.
+        connect_hint: What to do when nobody answers at its address, e.g. the command that starts the server.
         headers: Sent with every request; never a key.
         capabilities: Model pattern (``*``, ``o3*``) → declaration; all that match apply, in order.
         options: Names of the settings under ``options`` that this provider takes from configuration → what they mean.
@@ -98,6 +99,7 @@ class Provider:
     needs_api_key: ClassVar[bool] = True
     wire_format: ClassVar[type[WireFormat] | None] = None
     auth: Auth = BearerAuth()
+    connect_hint: ClassVar[str] = "is the address right and the server up?"
     headers: ClassVar[Mapping[str, str]] = {}
     capabilities: ClassVar[Mapping[str, Capabilities]] = {}
     options: ClassVar[Mapping[str, str]] = {}
@@ -212,6 +214,15 @@ class LocalProvider(Provider, ABC):
         Only the total limit counts here; the limit for the first event begins when this has returned. Return early, or
         raise, when `channel.is_cancelled`.
         """
+
+    def list_models(self) -> Exchange[tuple[ModelInfo, ...]]:
+        """List the models; without a server there is nobody to ask.
+
+        Raises:
+            UnsupportedError: Always, unless overridden.
+        """
+        msg = f"{self.endpoint} runs its models in this process and lists none"
+        raise UnsupportedError(msg, feature="model_listing", provider=self.endpoint)
 
     @abstractmethod
     def run_local(self, request: Request, channel: LocalChannel) -> None:

@@ -60,7 +60,7 @@ def transport_error(plan: CallPlan, failed: Failed, phase: Phase, *, had_content
         parts = urlsplit(plan.provider.base_url)
         address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"  # a password may stand before the @
         error = ConnectError(
-            f"cannot connect to {endpoint} at {address} ({what}); is the address right and the server up?",
+            f"cannot connect to {endpoint} at {address} ({what}); {plan.provider.connect_hint}",
             phase="connect",
         )
         error.is_retryable = "CERTIFICATE_VERIFY_FAILED" not in what
