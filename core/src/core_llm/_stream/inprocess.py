@@ -15,6 +15,7 @@ def inprocess(call: CallState, provider: LocalProvider) -> Step:
         return call.transport_error(started, "prepare")
     yield []
     # Fetching and loading a model takes what it takes: until it is ready, only the total limit counts.
+    call.control.arm("total", call.total, call.ends)
     outcome = yield PULL_LOCAL
     while type(outcome) is list:
         if outcome:  # a quick model's first events may come together with its being ready

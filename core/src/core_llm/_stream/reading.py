@@ -123,7 +123,9 @@ def _finish(call: CallState, decoder: Decoder, *, is_reusable: bool) -> Step:
 def _keep_open_parts(call: CallState, decoder: Decoder) -> None:
     """Give the accumulator the parts as far as they came, so that the partial response keeps signatures and calls."""
     try:
-        events = decoder.close()
+        ends: list[StreamEvent] = [event for event in decoder.close() if isinstance(event, PartEnd)]
+        if call.pipeline is not None:
+            ends = call.pipeline.transformed(ends)
     except Exception:  # noqa: BLE001  # the answer is broken already; its deltas are kept in any case
         return
-    call.accumulator.add([event for event in events if isinstance(event, PartEnd)])
+    call.accumulator.add(ends)
