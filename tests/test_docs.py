@@ -354,7 +354,7 @@ def variable(path: str) -> str:
 def test_every_setting_is_listed_with_its_variable() -> None:
     """Every setting of the configuration file has a row with its environment variable."""
     rows = dict(re.findall(r"^\| `([^`]+)` \| `([^`]+)` \|", read("configuration.md"), re.MULTILINE))
-    settings = {path: variable(path) for path, _ in settings_of(ConfigValues) if ".settings." not in path}
+    settings = {path: variable(path) for path, _ in settings_of(ConfigValues) if "settings." not in path}
     assert {path: rows.get(path) for path in settings} == settings
 
 

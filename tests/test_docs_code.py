@@ -18,6 +18,8 @@ from __future__ import annotations
 import builtins
 import contextlib
 import gc
+import importlib.util
+import inspect
 import io
 import json
 import os
@@ -32,18 +34,29 @@ from pathlib import Path
 import pytest
 
 import core_llm
-from core_llm import Config
+from core_llm import Config, Provider
 from core_llm._api import default_client
 from core_llm._plugins import PluginRegistry
-from core_llm.wire import JSONObject, JSONValue
+from core_llm.wire import ChatCompletions, ChatDecoder, JSONObject, JSONValue
 from core_llm_conformance.script import Answer, Drip, Reset, Stall, json_answer, sse_answer, sse_event
 from core_llm_conformance.server import FaultServer, RecordedRequest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+def speaks_chat_completions(readme: Path) -> bool:
+    """Say whether a plugin's models are asked in the one way that the server here understands."""
+    plugin = f"plugin_{readme.parent.name.replace('-', '_')}"
+    if importlib.util.find_spec(plugin) is None:  # `test_packaging` sees that all are installed where they should be
+        return False
+    exported = vars(importlib.import_module(plugin)).values()
+    wires = {kind.wire_format for kind in exported if inspect.isclass(kind) and issubclass(kind, Provider)} - {None}
+    return all(issubclass(wire, ChatCompletions) and wire.decoder_type is ChatDecoder for wire in wires if wire)
+
+
 PAGES = [
     ROOT / "README.md",
     ROOT / "core/README.md",
-    *sorted(ROOT.glob("plugins/*/README.md")),
+    *filter(speaks_chat_completions, sorted(ROOT.glob("plugins/*/README.md"))),
     *sorted(ROOT.glob("docs/**/*.md")),
 ]
 BLOCK = re.compile(r"^((?:<!--[^\n]*-->\n)*)```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
