@@ -221,6 +221,18 @@ def test_plain_terminal_gets_no_codes(
         assert terminal.wait() == (0, "Hm.\r\n\r\n42.\r\n")
 
 
+def test_retry_is_noted(server: FaultServer, start: Start, environ: dict[str, str]) -> None:
+    """Whoever waits at a terminal learns why."""
+    environ["CORE_LLM_MAX_RETRIES"] = "1"
+    busy = json_answer({"error": {"message": "busy"}}, status=503, headers={"retry-after": "0"})
+    server.enqueue(busy, sse_answer(delta(content="Here."), END))
+    with Terminal(start, "chat", "-m", "mybox:tiny", "Hi") as terminal:
+        code, screen = terminal.wait()
+    assert code == 0
+    assert screen.startswith("note: trying again in 0.0 s: ")
+    assert screen.endswith("Here.\r\n")
+
+
 def test_model_cannot_steer_the_terminal(server: FaultServer, start: Start) -> None:
     """Control characters in an answer do not reach the terminal: here one that would rename its window."""
     server.enqueue(sse_answer(delta(content="Hi\x1b]0;owned\x07\r\n\tthere"), END))
