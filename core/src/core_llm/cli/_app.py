@@ -199,7 +199,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except SystemExit as end:  # of a plugin's verb
-        code = end.code if isinstance(end.code, int) else FAILURE
+        code = end.code
+        if isinstance(code, str):
+            say("error", code)
+            code = FAILURE
     except BaseException as error:  # noqa: BLE001  # whatever it is, the person gets one line
         if cli.is_debug:
             with suppress(OSError):
@@ -255,6 +258,9 @@ def _report(error: BaseException) -> int:
 
 
 def _forget_output() -> None:
-    """Let Python's last flush of what could not be written succeed; it would complain otherwise."""
-    with suppress(OSError, AttributeError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Where standard output can take no more, let Python's last flush succeed; it would complain otherwise."""
+    with suppress(AttributeError, ValueError):
+        try:
+            sys.stdout.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
