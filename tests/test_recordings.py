@@ -1,6 +1,7 @@
-"""Every real Chat Completions recording goes through both clients and comes out as what the recording holds.
+"""Every real recording goes through both clients and the provider it is of, and comes out as what it holds.
 
-What it holds is walked from its JSON by code that shares nothing with the decoder (`core_llm_conformance.walk`).
+What it holds is walked from its JSON by code that shares nothing with the decoder (`core_llm_conformance.walk`); which
+provider it is of, `core_llm_conformance.wires` says.
 """
 
 from __future__ import annotations
@@ -9,13 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from core_llm import Provider
-from core_llm.wire import ChatCompletions
 from core_llm_conformance.compare import check_outcome
-from core_llm_conformance.corpus import CASSETTE, RESPONSE_ONLY, Recording, find_corpus, missing_reason
+from core_llm_conformance.corpus import CASSETTE, RESPONSE_ONLY, find_corpus, missing_reason
 from core_llm_conformance.replay import ReplayAnswer
 from core_llm_conformance.through import through_async_client, through_client, through_httpx2_client
-from core_llm_conformance.walk import walk_chat_completions
+from core_llm_conformance.wires import NOT_REPLAYED, PENDING, SPEAKERS, Case, cases, reason_not_replayed, wire_of
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = find_corpus(ROOT)
@@ -23,54 +22,56 @@ if CORPUS is None:
     pytest.skip(missing_reason(ROOT), allow_module_level=True)
 
 FAMILIES = (
-    "openai-chat groq deepseek together cerebras moonshot zai llamacpp other-openai-compat mistral perplexity "
-    "huggingface xai openrouter azure-openai vercel-gateway gemini-openai-compat"
+    "anthropic-messages gemini-generatecontent vertex-gemini ollama openai-responses openai-chat xai openrouter "
+    "azure-openai groq deepseek together cerebras moonshot zai llamacpp other-openai-compat mistral perplexity "
+    "huggingface vercel-gateway gemini-openai-compat"
 ).split()
-NOT_REPLAYED: dict[str, str] = {}
-"""Recording → why it cannot be replayed. Nothing is left out at present."""
-RECORDINGS = [
-    recording
-    for recording in CORPUS.recordings(*FAMILIES, formats=(CASSETTE, *RESPONSE_ONLY))
-    if recording.is_chat_completions and recording.test_id not in NOT_REPLAYED
-]
-each_recording = pytest.mark.parametrize("recording", RECORDINGS, ids=lambda recording: recording.test_id)
+"""Families of which every exchange is replayed, or has a reason why not. Of others, what speaks a wire is replayed."""
+EXCHANGES = list(CORPUS.recordings(formats=(CASSETTE, *RESPONSE_ONLY)))
+CASES = list(cases(CORPUS))
+each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.test_id)
 
 
-class Recorded(Provider):
-    """Whoever was recorded."""
-
-    name = "recorded"
-    base_url = "https://recorded.test/v1"
-    needs_api_key = False
-    wire_format = ChatCompletions
-
-
-@each_recording
-def test_through_the_client(recording: Recording) -> None:
+@each_case
+def test_through_the_client(case: Case) -> None:
     """An answer is what was recorded, and a stream's events keep the grammar."""
-    expected = walk_chat_completions(recording.body, status=recording.status)
-    outcome = through_client(ReplayAnswer.of(recording), Recorded, is_stream=recording.is_streaming)
-    check_outcome(expected, outcome)
+    answer = ReplayAnswer.of(case.recording)
+    outcome = through_client(answer, case.speaker.load(), is_stream=case.recording.is_streaming)
+    check_outcome(case.expected(), outcome)
 
 
 @pytest.mark.anyio
-@each_recording
-async def test_through_the_async_client(recording: Recording) -> None:
+@each_case
+async def test_through_the_async_client(case: Case) -> None:
     """The same on asyncio and trio."""
-    expected = walk_chat_completions(recording.body, status=recording.status)
-    outcome = await through_async_client(ReplayAnswer.of(recording), Recorded, is_stream=recording.is_streaming)
-    check_outcome(expected, outcome)
+    answer = ReplayAnswer.of(case.recording)
+    outcome = await through_async_client(answer, case.speaker.load(), is_stream=case.recording.is_streaming)
+    check_outcome(case.expected(), outcome)
 
 
-@each_recording
-def test_through_the_other_library(recording: Recording) -> None:
+@each_case
+def test_through_the_other_library(case: Case) -> None:
     """The same with httpx2 in place of httpx."""
-    expected = walk_chat_completions(recording.body, status=recording.status)
-    outcome = through_httpx2_client(ReplayAnswer.of(recording), Recorded, is_stream=recording.is_streaming)
-    check_outcome(expected, outcome)
+    answer = ReplayAnswer.of(case.recording)
+    outcome = through_httpx2_client(answer, case.speaker.load(), is_stream=case.recording.is_streaming)
+    check_outcome(case.expected(), outcome)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_each_family_has_recordings(family: str) -> None:
-    """No family passes for want of recordings."""
-    assert any(recording.family == family for recording in RECORDINGS)
+def test_every_exchange_is_replayed_or_has_a_reason(family: str) -> None:
+    """No family passes for want of recordings, and nothing of it is left out in silence."""
+    exchanges = [exchange for exchange in EXCHANGES if exchange.family == family]
+    assert any(map(wire_of, exchanges))
+    rest = [exchange for exchange in exchanges if not wire_of(exchange) and not reason_not_replayed(exchange)]
+    assert [f"{exchange.test_id} {exchange.method} {exchange.url}" for exchange in rest] == []
+
+
+def test_what_is_not_replayed_exists() -> None:
+    """Each reason to leave a recording out names one that is there."""
+    assert set(NOT_REPLAYED) <= {exchange.test_id for exchange in EXCHANGES}
+
+
+def test_providers_that_are_awaited_are_not_there() -> None:
+    """A plugin that has landed gets its recordings, and one that is gone is missed."""
+    missing = {(wire, speaker.provider) for (wire, _), speaker in SPEAKERS.items() if not speaker.is_installed}
+    assert missing == PENDING - {("responses", "openai")}  # this plugin is there, and learns the wire

@@ -124,3 +124,8 @@ def with_comments(body: bytes, comment: bytes = b": keep-alive") -> bytes:
 def without_spaces(body: bytes) -> bytes:
     """Return the event stream with nothing between the colon of a field and its value."""
     return re.sub(rb"(?m)^(data|event|id|retry): ", rb"\1:", body)
+
+
+def with_blank_lines(body: bytes) -> bytes:
+    """Return the NDJSON stream with an empty line after each of its own."""
+    return _LINE_END.sub(b"\n\n", body)

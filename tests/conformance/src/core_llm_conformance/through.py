@@ -9,11 +9,17 @@ import httpx
 from core_llm import AsyncClient, Client, CoreLLMError, Provider, Response, check_events
 from core_llm_conformance.replay import ReplayAnswer, ReplayTransport
 
+KEY = "sk-replayed-0123456789abcdef"
+"""The made-up key that every provider is given."""
 Outcome = Response | CoreLLMError
 """What a call came to."""
 
 
-def through_client(answer: ReplayAnswer, provider: type[Provider], *, is_stream: bool, model: str = "m") -> Outcome:
+AnyProvider = type[Provider] | Provider
+"""A provider's class, or one that is configured."""
+
+
+def through_client(answer: ReplayAnswer, provider: AnyProvider, *, is_stream: bool, model: str = "m") -> Outcome:
     """Call `provider`, be answered with `answer`, and return what it came to.
 
     Args:
@@ -26,9 +32,7 @@ def through_client(answer: ReplayAnswer, provider: type[Provider], *, is_stream:
         return _call(http, provider, model, is_stream=is_stream)
 
 
-def through_httpx2_client(
-    answer: ReplayAnswer, provider: type[Provider], *, is_stream: bool, model: str = "m"
-) -> Outcome:
+def through_httpx2_client(answer: ReplayAnswer, provider: AnyProvider, *, is_stream: bool, model: str = "m") -> Outcome:
     """Do the same with httpx2, which must be installed."""
     import httpx2  # noqa: PLC0415  # an extra of the core
 
@@ -39,11 +43,11 @@ def through_httpx2_client(
 
 
 async def through_async_client(
-    answer: ReplayAnswer, provider: type[Provider], *, is_stream: bool, model: str = "m"
+    answer: ReplayAnswer, provider: AnyProvider, *, is_stream: bool, model: str = "m"
 ) -> Outcome:
     """Do the same with the async client, on asyncio or trio."""
     async with httpx.AsyncClient(transport=ReplayTransport([answer])) as http:
-        client = AsyncClient(providers=[provider], http_client=http, max_retries=0)
+        client = AsyncClient(providers=[provider], http_client=http, max_retries=0, api_keys={provider.name: KEY})
         target = f"{provider.name}:{model}"
         try:
             if not is_stream:
@@ -56,8 +60,8 @@ async def through_async_client(
         return stream.response
 
 
-def _call(http: httpx.Client, provider: type[Provider], model: str, *, is_stream: bool) -> Outcome:
-    client = Client(providers=[provider], http_client=http, max_retries=0)
+def _call(http: httpx.Client, provider: AnyProvider, model: str, *, is_stream: bool) -> Outcome:
+    client = Client(providers=[provider], http_client=http, max_retries=0, api_keys={provider.name: KEY})
     target = f"{provider.name}:{model}"
     try:
         if not is_stream:
