@@ -49,12 +49,17 @@ class Accumulator:
 
     def __init__(self, provider: str | None = None) -> None:
         self.provider = provider
+        self._parts: dict[int, _Growing] = {}
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget everything: another attempt begins, of which nothing has come."""
         self._batch: Sequence[StreamEvent] = ()
         self._taken = 0
-        self._reset()
+        self._forget()
 
-    def _reset(self) -> None:
-        self._parts: dict[int, _Growing] = {}
+    def _forget(self) -> None:
+        self._parts.clear()  # not replaced: `advance` holds it
         self._id: str | None = None
         self._model: str | None = None
         self._usage: Usage | None = None
@@ -137,7 +142,7 @@ class Accumulator:
             case StreamStart(id=id_, model=model, provider=provider):
                 self._id, self._model, self.provider = id_, model, provider
             case Restarted():
-                self._reset()
+                self._forget()
             case _:
                 pass
 

@@ -2,12 +2,13 @@
 
 The rules:
     start        the first event of an answer is StreamStart; only Retrying and FellBack may come before it
+    retry        Retrying and FellBack come before any part; after one, only Restarted begins anew
     one_finish   nothing follows Finish
     open_part    a delta or an end belongs to a part that is open, and is of its kind
     part_index   parts are numbered from 0, each once (Restarted begins anew)
     deltas_add_up  what a part's deltas say, joined, is what its end says
     no_empty_delta a delta is never empty
-    tool_call    ToolCall comes once for each complete call, before its part's end
+    tool_call    ToolCall comes once for each complete call, before its part's end, and is what ends
     all_closed   every part is closed before Finish
     finished     a stream that ended without an error ends with Finish
     response     Finish carries the parts that were ended, in order
@@ -58,7 +59,7 @@ class _Grammar:
     def reset(self) -> None:
         self.kinds: dict[int, str] = {}
         self.pieces: dict[int, list[str]] = {}
-        self.called: set[int] = set()
+        self.called: dict[int, ToolCallPart] = {}
         self.ended: dict[int, Part] = {}
 
     def broken(self, rule: str, what: str) -> StreamGrammarError:
@@ -70,19 +71,15 @@ class _Grammar:
             raise self.broken("one_finish", f"{event.type} after finish")
         match event:
             case Retrying() | FellBack() | Restarted():
-                self.has_started = False
-                self.reset()
+                self._begin_anew(event)
             case StreamStart():
                 if self.has_started:
                     raise self.broken("start", "a second stream_start")
                 self.has_started = True
             case _ if not self.has_started:
                 raise self.broken("start", f"{event.type} before stream_start")
-            case PartStart(part_index=index, kind=kind):
-                if index != len(self.kinds):
-                    raise self.broken("part_index", f"part {index} starts where {len(self.kinds)} is due")
-                self.kinds[index] = kind
-                self.pieces[index] = []
+            case PartStart():
+                self._start(event)
             case PartEnd():
                 self._end(event)
             case Finish():
@@ -100,6 +97,18 @@ class _Grammar:
             case _:
                 return
 
+    def _begin_anew(self, event: Retrying | FellBack | Restarted) -> None:
+        if self.kinds and not isinstance(event, Restarted):
+            raise self.broken("retry", f"{event.type} after a part has begun")
+        self.has_started = False
+        self.reset()
+
+    def _start(self, event: PartStart) -> None:
+        if event.part_index != len(self.kinds):
+            raise self.broken("part_index", f"part {event.part_index} starts where {len(self.kinds)} is due")
+        self.kinds[event.part_index] = event.kind
+        self.pieces[event.part_index] = []
+
     def _delta(
         self,
         event: TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta | ToolCall | CitationAdded | FileDelta,
@@ -115,12 +124,14 @@ class _Grammar:
                 if not text:
                     raise self.broken("no_empty_delta", f"an empty {event.type}")
                 self.pieces[index].append(text)
+            case FileDelta(data=b""):
+                raise self.broken("no_empty_delta", f"an empty {event.type}")
             case ToolCall(call=call):
                 if index in self.called:
                     raise self.broken("tool_call", f"a second tool_call for part {index}")
                 if not call.is_complete:
                     raise self.broken("tool_call", f"tool_call for part {index}, whose call is not complete")
-                self.called.add(index)
+                self.called[index] = call
             case _:
                 return
 
@@ -136,6 +147,8 @@ class _Grammar:
                 raise self.broken("deltas_add_up", f"part {index} ends as {part.text!r}, its deltas say {said!r}")
         if isinstance(part, ToolCallPart) and part.is_complete != (index in self.called):
             raise self.broken("tool_call", f"part {index} ends without its tool_call, or an incomplete call had one")
+        if self.called.get(index, part) != part:
+            raise self.broken("tool_call", f"part {index} ends as another call than its tool_call")
         self.ended[index] = part
 
     def _finish(self, event: Finish) -> None:

@@ -103,7 +103,7 @@ def _deltas(index: int, part: Part) -> Sequence[StreamEvent]:
         case RefusalPart(text=text):
             return [RefusalDelta(index, text)] if text else []
         case FilePart(media_type=media_type, data=bytes() as data):
-            return [FileDelta(index, media_type, data)]
+            return [FileDelta(index, media_type, data)] if data else []
         case ToolCallPart(is_complete=True):
             return [ToolCall(index, part)]
         case _:

@@ -74,6 +74,8 @@ class CallState:
     def begin_attempt(self) -> None:
         """Forget the attempt before."""
         self._has_started = False
+        if not self.had_content:
+            self.accumulator.restart()
 
     def partial(self) -> Response:
         """Return what the consumer has taken so far; the whole response at the end."""

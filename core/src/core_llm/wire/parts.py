@@ -86,9 +86,9 @@ class PartsBuilder:
         events.append(TextDelta(part.index, text, logprobs))
         return events
 
-    def grip(self) -> tuple[int, list[str]]:
-        """Return index and pieces of the open part without a key, for a hot path to add to until it closes."""
-        part = self._open[_Sequential]
+    def grip(self, key: Hashable = _Sequential) -> tuple[int, list[str]]:
+        """Return index and pieces of the open part `key`, for a hot path to add to until it closes."""
+        part = self._open[key]
         return part.index, part.pieces
 
     def reasoning(self, text: str, key: Hashable = _Sequential, state: JSONObject | None = None) -> list[StreamEvent]:
@@ -123,8 +123,9 @@ class PartsBuilder:
         """Add bytes to the file part `key`, opening it if need be."""
         events, part = self._opened("file", key)
         part.media_type = part.media_type or media_type
-        part.data.append(data)
-        events.append(FileDelta(part.index, media_type, data))
+        if data:
+            part.data.append(data)
+            events.append(FileDelta(part.index, media_type, data))
         return events
 
     def state(self, kind: PartKind, state: JSONObject, key: Hashable = _Sequential) -> list[StreamEvent]:
@@ -217,6 +218,6 @@ def _whole_delta(index: int, part: TextPart | ReasoningPart | RefusalPart | File
         case RefusalPart(text=text):
             return [RefusalDelta(index, text)] if text else []
         case FilePart(data=bytes() as data, media_type=media_type):
-            return [FileDelta(index, media_type, data)]
+            return [FileDelta(index, media_type, data)] if data else []
         case _:
             return []
