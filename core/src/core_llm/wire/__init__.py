@@ -10,6 +10,7 @@ from core_llm.wire.errors import decode_status_error, error_from_object, make_st
 from core_llm.wire.frames import Frame, Framer, Framing
 from core_llm.wire.framing import framer_for
 from core_llm.wire.guards import as_index, as_object, as_objects, as_text, parse_object
+from core_llm.wire.merging import merged_options
 from core_llm.wire.parts import PartsBuilder
 from core_llm.wire.template import TextTemplate
 from core_llm.wire.tool_calls import ToolCallAssembler
@@ -41,6 +42,7 @@ __all__ = [
     "error_from_object",
     "framer_for",
     "make_status_error",
+    "merged_options",
     "parse_object",
     "response_from",
     "usage_from",

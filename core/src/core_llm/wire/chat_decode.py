@@ -88,7 +88,7 @@ class ChatDecoder(DeltaDecoder):
                 self._learn(data)
                 self._append(text)
                 return [TextDelta(self._index, text)]
-            return self._read_delta(delta)
+            return self.read_delta(delta)
         return self.feed_object(chunk, frame.event)
 
     def feed_object(self, chunk: JSONValue, event: str = "", *, content: str = "delta") -> Sequence[StreamEvent]:
@@ -168,7 +168,7 @@ class ChatDecoder(DeltaDecoder):
             self._raise(choice["error"])
         if logprobs := choice.get("logprobs"):
             self._logprobs += read_logprobs(logprobs)
-        events = list(self._read_delta(self._delta_of(choice, content)))
+        events = list(self.read_delta(self._delta_of(choice, content)))
         if usage := choice.get("usage"):
             events += self._read_usage(usage)
         details = choice.get("finish_details")  # GPT-4 with vision said it there

@@ -74,7 +74,7 @@ class DeltaDecoder(Decoder):
             "tool_calls": self._read_tool_calls,
         }
 
-    def _read_delta(self, delta: JSONObject) -> Sequence[StreamEvent]:
+    def read_delta(self, delta: JSONObject) -> Sequence[StreamEvent]:
         """Return the events of one delta; fields that are null, empty or silent make none."""
         only = None
         for name, value in delta.items():

@@ -1,0 +1,41 @@
+"""AzureChat: Chat Completions as Azure OpenAI has it: its two surfaces, and what its content filters say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core_llm import ProviderPart, Request, StreamEvent
+from core_llm.wire import ChatCompletions, ChatDecoder, WireRequest
+
+FILTER_FIELDS = ("prompt_filter_results", "content_filter_results", "content_filter_result")
+
+
+class AzureDecoder(ChatDecoder):
+    """Decodes an answer; the results of the content filters end it, as parts."""
+
+    _has_told = False
+
+    def close(self) -> Sequence[StreamEvent]:
+        """Say that no frame follows; return the last events."""
+        events = list(super().close())
+        for name in () if self._has_told else FILTER_FIELDS:
+            if results := self.metadata.pop(name, None):
+                events += self.parts.whole(ProviderPart(provider=self.parts.provider, type=name, data=results))
+        self._has_told = True
+        return events
+
+
+class AzureChat(ChatCompletions):
+    """Chat Completions on the v1 surface, or, where an API version is configured, on that of deployments."""
+
+    decoder_type = AzureDecoder
+
+    def encode_request(self, request: Request) -> WireRequest:
+        """Return the HTTP request; the model is the name of the deployment."""
+        wired = super().encode_request(request)
+        wired.path, wired.query = self._placed(f"/deployments/{request.model}", "/chat/completions")
+        return wired
+
+    def _placed(self, deployment: str, path: str) -> tuple[str, dict[str, str]]:
+        version = self.options.get("api_version")
+        return (f"/openai{deployment}{path}", {"api-version": str(version)}) if version else (f"/openai/v1{path}", {})

@@ -1,0 +1,51 @@
+"""Grok: the models of xAI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from core_llm import Capabilities, Provider, hookimpl
+from plugin_grok._wire import GrokChat
+
+REASONING = Capabilities(
+    reasoning="supported",
+    settings={"stop": "unsupported", "presence_penalty": "unsupported", "frequency_penalty": "unsupported"},
+)
+"""What reasoning models refuse: docs.x.ai, guide "Reasoning" (checked 2026-11)."""
+FIXED_EFFORT = Capabilities(settings={"reasoning_effort": "unsupported"})
+"""Models that reason as much as they like, and refuse to be told."""
+
+
+class Grok(Provider):
+    """xAI's models. API: https://docs.x.ai (checked 2026-11)."""
+
+    name = "grok"
+    base_url = "https://api.x.ai/v1"
+    api_key_env = "XAI_API_KEY"
+    wire_format = GrokChat
+    capabilities: ClassVar[Mapping[str, Capabilities]] = {
+        "*": Capabilities(
+            streaming="supported",
+            model_listing="supported",
+            audio_input="unsupported",
+            video_input="unsupported",
+            token_counting="unsupported",
+            settings={
+                "top_k": "unsupported",
+                "reasoning_budget": "unsupported",
+                "service_tier": "unsupported",
+                "cache_ttl": "unsupported",
+            },
+        ),
+        "grok-3-mini*": REASONING,
+        "grok-4*": REASONING.merged(FIXED_EFFORT),
+        "grok-4-fast-non-reasoning*": Capabilities(reasoning="unsupported"),
+        "grok-code*": REASONING.merged(FIXED_EFFORT),
+    }
+
+
+@hookimpl
+def core_llm_register_providers() -> list[type[Provider] | Provider]:
+    """Offer Grok."""
+    return [Grok]

@@ -1,0 +1,105 @@
+"""Grok: where requests go, what its models refuse, and what xAI says twice."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+
+from core_llm import Client, Message, Request, TextDelta, UnsupportedError
+from core_llm.wire import Frame, JSONObject, JSONValue
+from plugin_grok import Grok
+from plugin_grok._wire import GrokChat
+
+ANSWER: JSONObject = {
+    "id": "r-1",
+    "model": "grok-3-mini",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}],
+    "usage": {
+        "prompt_tokens": 10,
+        "completion_tokens": 5,
+        "total_tokens": 45,
+        "completion_tokens_details": {"reasoning_tokens": 30},
+    },
+    "citations": ["https://example.com/a"],
+}
+
+
+def client_that_keeps(seen: list[httpx.Request]) -> Client:
+    """Return a client whose socket is a function that answers, and keeps what it was sent."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json=ANSWER)
+
+    transport = httpx.MockTransport(answer)
+    return Client(providers=[Grok], api_keys={"grok": "made-up"}, http_client=httpx.Client(transport=transport))
+
+
+def delta(**fields: JSONValue) -> Frame:
+    """Return one frame."""
+    chunk = {"id": "r-1", "model": "m", "choices": [{"index": 0, "delta": fields, "finish_reason": None}]}
+    return Frame(json.dumps(chunk).encode())
+
+
+def test_a_request_and_its_answer() -> None:
+    """Output tokens include reasoning, as xAI's total does; sources are citations; live search is an option."""
+    seen: list[httpx.Request] = []
+    options: dict[str, JSONObject] = {"grok": {"search_parameters": {"mode": "on"}}}
+
+    response = client_that_keeps(seen).generate("grok:grok-3-mini", "Hi", provider_options=options)
+
+    assert response.usage is not None
+    assert (response.usage.input_tokens, response.usage.output_tokens, response.usage.reasoning_tokens) == (10, 35, 30)
+    assert [part.citations[0].url for part in response.message.parts if part.kind == "text"] == [
+        "https://example.com/a"
+    ]
+    assert str(seen[0].url) == "https://api.x.ai/v1/chat/completions"
+    assert json.loads(seen[0].content)["search_parameters"] == {"mode": "on"}
+
+
+def test_a_cache_key_is_a_header() -> None:
+    """Requests that share a beginning say so in the header that xAI routes by."""
+    seen: list[httpx.Request] = []
+
+    client_that_keeps(seen).generate("grok:grok-3", "Hi", cache_key="chat-7")
+
+    assert seen[0].headers["x-grok-conv-id"] == "chat-7"
+    assert "cache_key" not in json.loads(seen[0].content)
+
+
+@pytest.mark.parametrize(
+    ("model", "setting"),
+    [("grok-4", "stop"), ("grok-4", "reasoning_effort"), ("grok-3-mini", "presence_penalty"), ("grok-3", "top_k")],
+)
+def test_what_a_model_refuses_is_not_sent(model: str, setting: str) -> None:
+    """A setting that xAI would answer with an error is refused before anything is sent."""
+    seen: list[httpx.Request] = []
+    value: dict[str, object] = {setting: {"stop": "x", "reasoning_effort": "low"}.get(setting, 1)}
+
+    with pytest.raises(UnsupportedError, match=setting):
+        client_that_keeps(seen).generate(f"grok:{model}", "Hi", **value)  # type: ignore[arg-type]  # by name
+
+    assert seen == []
+
+
+def test_reasoning_that_is_said_twice_is_taken_once() -> None:
+    """The placeholder that xAI repeats is dropped; short pieces may well come twice."""
+    decoder = GrokChat("grok").decoder(Request(model="m", messages=(Message.user("Hi"),)))
+    pieces = ["Thinking... ", "Thinking... ", "ha", "ha", "done"]
+
+    events = [event for piece in pieces for event in decoder.feed(delta(reasoning_content=piece))]
+
+    assert [event.text for event in events if hasattr(event, "text")] == ["Thinking... ", "ha", "ha", "done"]
+
+
+def test_an_echo_of_the_last_message_is_dropped() -> None:
+    """An answer to a conversation that ends with the model's own words does not begin with them again."""
+    request = Request(model="m", messages=(Message.user("Say it"), Message.assistant("The sky")))
+    decoder = GrokChat("grok").decoder(request)
+    pieces = ["The sky", " is blue", "The sky"]
+
+    events = [event for piece in pieces for event in decoder.feed(delta(content=piece))]
+
+    assert [event.text for event in events if isinstance(event, TextDelta)] == [" is blue", "The sky"]

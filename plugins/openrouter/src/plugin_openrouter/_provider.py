@@ -1,0 +1,57 @@
+"""OpenRouter: models of many providers behind one key, over Chat Completions with quirks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from core_llm import Capabilities, Provider, Settings, hookimpl
+from core_llm.wire import ChatCompletions, JSONObject
+
+
+class OpenRouterChat(ChatCompletions):
+    """Chat Completions as OpenRouter has it. Reasoning goes back as `reasoning_details`, exactly as it came."""
+
+    settings_fields: Mapping[str, str] = {**ChatCompletions.settings_fields, "max_tokens": "max_tokens"}
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that name the application in OpenRouter's rankings, if it wants to be named."""
+        names = {"app_url": "http-referer", "app_title": "x-title"}
+        return {header: str(self.options[option]) for option, header in names.items() if self.options.get(option)}
+
+    def encode_settings(self, settings: Settings) -> JSONObject:
+        """Return the fields of the knobs: effort and budget of reasoning share one, and usage reports the cost."""
+        reasoning = {"effort": settings.reasoning_effort, "max_tokens": settings.reasoning_budget}
+        left = settings.model_copy(update={"reasoning_effort": None, "reasoning_budget": None})
+        fields = super().encode_settings(left)
+        given: JSONObject = {name: value for name, value in reasoning.items() if value is not None}
+        if given:
+            fields["reasoning"] = given
+        return {**fields, "usage": {"include": True}}
+
+
+class OpenRouter(Provider):
+    """OpenRouter's models. API: https://openrouter.ai/docs (checked 2026-11)."""
+
+    name = "openrouter"
+    base_url = "https://openrouter.ai/api/v1"
+    api_key_env = "OPENROUTER_API_KEY"
+    wire_format = OpenRouterChat
+    capabilities: ClassVar[Mapping[str, Capabilities]] = {
+        "*": Capabilities(
+            streaming="supported",
+            model_listing="supported",
+            token_counting="unsupported",
+            settings={"service_tier": "unsupported", "cache_key": "unsupported", "cache_ttl": "unsupported"},
+        ),
+    }
+    options: ClassVar[Mapping[str, str]] = {
+        "app_url": "address of your application, for OpenRouter's rankings",
+        "app_title": "its name",
+    }
+
+
+@hookimpl
+def core_llm_register_providers() -> list[type[Provider] | Provider]:
+    """Offer OpenRouter."""
+    return [OpenRouter]
