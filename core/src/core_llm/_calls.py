@@ -13,7 +13,14 @@ from core_llm._capabilities import Capabilities, OnUnsupported, check_capabiliti
 from core_llm._config import Config
 from core_llm._config_layers import Layer
 from core_llm._config_model import DEFAULT_LIMITS, ConfigValues, Credentials, Limits, TransportName
-from core_llm._errors import CoreLLMError, InvalidRequestError, InvalidSettingError, PluginError, RedactedCause
+from core_llm._errors import (
+    CoreLLMError,
+    InvalidRequestError,
+    InvalidSettingError,
+    PluginError,
+    RedactedCause,
+    UnsupportedError,
+)
 from core_llm._json import JSONObject
 from core_llm._keys import find_api_key
 from core_llm._model_id import resolve_model
@@ -22,8 +29,9 @@ from core_llm._plugins import PluginRegistry
 from core_llm._provider import LocalProvider, Provider
 from core_llm._request import Request, Settings
 from core_llm._stream.attempts import RetryPolicy
-from core_llm._stream.plan import CLOCK, CallPlan, Clock, merge_objects
+from core_llm._stream.plan import CLOCK, CallPlan, Clock
 from core_llm.hookspecs import RequestRewriter
+from core_llm.wire.merging import merge_objects
 
 Resolved = SecretStr | Callable[[], object] | None
 """Credentials as the engine takes them."""
@@ -146,6 +154,12 @@ class Calls:
             clock=self._clock,
         )
 
+    def require(self, provider: Provider, feature: str, model: str = "") -> None:
+        """Raise UnsupportedError if a provider is declared not to have what a call needs that is no chat."""
+        if provider.capabilities_for(model).support(feature) == "unsupported":
+            msg = f"{provider.endpoint} does not support {feature.replace('_', ' ')}"
+            raise UnsupportedError(msg, feature=feature, provider=provider.endpoint, model=model or None)
+
     def exchange_plan(self, provider_name: str) -> CallPlan:
         """Return the plan of an exchange that is no chat: limits, credentials and retries, and an empty request."""
         target = self._target_of(provider_name, "")
@@ -190,7 +204,7 @@ class Calls:
 
 def _check_model(model: object) -> None:
     if not isinstance(model, str | None):
-        msg = f"the model must be a text such as 'openai:gpt-5-mini', not {type(model).__name__}"
+        msg = f"the model must be a text such as 'provider:model', not {type(model).__name__}"
         raise InvalidRequestError(msg)
 
 

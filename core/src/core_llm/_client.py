@@ -112,7 +112,9 @@ class Client(_Base):
             UnsupportedError: It has no listing.
             CoreLLMError: The call failed.
         """
-        return self.exchange(provider, self.provider(provider).list_models())
+        found = self.provider(provider)
+        self._calls.require(found, "model_listing")
+        return self.exchange(provider, found.list_models())
 
     def count_tokens(
         self, model: str | None = None, prompt: Prompt | None = None, **options: Unpack[CallOptions]
@@ -124,6 +126,7 @@ class Client(_Base):
             CoreLLMError: The call failed.
         """
         plan = self._calls.plan(model, prompt, options, is_stream=False)
+        self._calls.require(plan.provider, "token_counting", plan.request.model)
         return self._exchanged(plan, plan.provider.count_tokens(plan.request))
 
     def exchange(self, provider: str, exchange: Exchange[T]) -> T:
@@ -222,7 +225,9 @@ class AsyncClient(_Base):
             UnsupportedError: It has no listing.
             CoreLLMError: The call failed.
         """
-        return await self.exchange(provider, self.provider(provider).list_models())
+        found = self.provider(provider)
+        self._calls.require(found, "model_listing")
+        return await self.exchange(provider, found.list_models())
 
     async def count_tokens(
         self, model: str | None = None, prompt: Prompt | None = None, **options: Unpack[CallOptions]
@@ -234,6 +239,7 @@ class AsyncClient(_Base):
             CoreLLMError: The call failed.
         """
         plan = self._calls.plan(model, prompt, options, is_stream=False)
+        self._calls.require(plan.provider, "token_counting", plan.request.model)
         return await self._exchanged(plan, plan.provider.count_tokens(plan.request))
 
     async def exchange(self, provider: str, exchange: Exchange[T]) -> T:
