@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+
 import pytest
 
 from core_llm import (
@@ -150,3 +153,34 @@ def test_reading_while_it_grows_loses_nothing() -> None:
         accumulator.add([TextDelta(0, f"{number} ")])
         assert accumulator.snapshot().text.endswith(f"{number} ")
     assert accumulator.snapshot().text == "".join(f"{number} " for number in range(200))
+
+
+def test_another_thread_may_read_while_it_grows() -> None:
+    """A user interface may show the response from a thread of its own: nothing is lost, and nothing is doubled."""
+    accumulator = Accumulator()
+    accumulator.begin([START, PartStart(0, "text")])
+    is_over = threading.Event()
+    seen: list[str] = []
+
+    def watch() -> None:
+        while not is_over.is_set():
+            accumulator.advance(3)
+            seen.append(accumulator.snapshot().text)
+
+    watchers = [threading.Thread(target=watch) for _ in range(2)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for watcher in watchers:
+            watcher.start()
+        for _ in range(3000):
+            accumulator.begin([TextDelta(0, "a"), TextDelta(0, "b"), TextDelta(0, "c")])
+    finally:
+        is_over.set()
+        for watcher in watchers:
+            watcher.join()
+        sys.setswitchinterval(before)
+    accumulator.begin(())
+    whole = "abc" * 3000
+    assert accumulator.snapshot().text == whole
+    assert [text for text in seen if not whole.startswith(text)] == []

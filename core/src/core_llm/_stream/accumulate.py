@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from threading import RLock
 
 from core_llm._events import (
     CitationAdded,
@@ -43,20 +44,25 @@ class _Growing:
 
 
 class Accumulator:
-    """Grows a Response from batches of events, exactly as far as the consumer has taken them."""
+    """Grows a Response from batches of events, exactly as far as the consumer has taken them.
 
-    __slots__ = ("_batch", "_id", "_metadata", "_model", "_parts", "_taken", "_usage", "provider")
+    Any thread may read it while it grows.
+    """
+
+    __slots__ = ("_batch", "_id", "_lock", "_model", "_parts", "_taken", "_usage", "provider")
 
     def __init__(self, provider: str | None = None) -> None:
         self.provider = provider
+        self._lock = RLock()  # a signal handler may read while its very thread is in here
         self._parts: dict[int, _Growing] = {}
         self.restart()
 
     def restart(self) -> None:
         """Forget everything: another attempt begins, of which nothing has come."""
-        self._batch: Sequence[StreamEvent] = ()
-        self._taken = 0
-        self._forget()
+        with self._lock:
+            self._batch: Sequence[StreamEvent] = ()
+            self._taken = 0
+            self._forget()
 
     def _forget(self) -> None:
         self._parts.clear()  # not replaced: `advance` holds it
@@ -66,17 +72,23 @@ class Accumulator:
 
     def begin(self, batch: Sequence[StreamEvent]) -> None:
         """Take what is left of the batch before, and make `batch` the current one, of which nothing is taken yet."""
-        self.advance(len(self._batch))
-        self._batch = batch
-        self._taken = 0
+        with self._lock:
+            self._advance(len(self._batch))
+            self._batch = batch
+            self._taken = 0
 
     def advance(self, count: int) -> None:
         """Take the first `count` events of the current batch, those not taken yet."""
+        with self._lock:
+            self._advance(count)
+
+    def _advance(self, count: int) -> None:
         if self._taken >= count:
             return
         parts = self._parts
-        batch = self._batch
-        for event in batch[self._taken : count] if self._taken or count < len(batch) else batch:
+        batch = self._batch if not self._taken and count >= len(self._batch) else self._batch[self._taken : count]
+        self._taken = count
+        for event in batch:
             kind = type(event)
             if kind is TextDelta or kind is ReasoningDelta or kind is RefusalDelta:
                 growing = parts.get(event.part_index)  # type: ignore[union-attr]  # one of the three
@@ -87,7 +99,6 @@ class Accumulator:
                 self._add_call(event)  # type: ignore[arg-type]
             else:
                 self._add(event)
-        self._taken = count
 
     def add(self, events: Sequence[StreamEvent]) -> None:
         """Take whole batches at once."""
@@ -103,17 +114,18 @@ class Accumulator:
         metadata: JSONObject | None = None,
     ) -> Response:
         """Return what has been taken so far as a Response."""
-        return Response(
-            id=self._id,
-            model=self._model,
-            provider=self.provider,
-            parts=tuple(_built(self._parts[index]) for index in sorted(self._parts)),
-            finish_reason=finish_reason,
-            raw_finish_reason=raw_finish_reason,
-            usage=self._usage,
-            is_complete=is_complete,
-            metadata=metadata or {},
-        )
+        with self._lock:
+            return Response(
+                id=self._id,
+                model=self._model,
+                provider=self.provider,
+                parts=tuple(_built(self._parts[index]) for index in sorted(self._parts)),
+                finish_reason=finish_reason,
+                raw_finish_reason=raw_finish_reason,
+                usage=self._usage,
+                is_complete=is_complete,
+                metadata=metadata or {},
+            )
 
     def _add_call(self, event: ToolCallDelta) -> None:
         growing = self._parts.get(event.part_index)
