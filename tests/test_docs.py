@@ -7,28 +7,20 @@ the source says, which is compared here, however it is laid out.
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
 import re
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import get_args
 
 import pytest
 from pydantic import BaseModel
 
-import core_llm
-import core_llm.testing
 from core_llm import (
     Capabilities,
     ConfigValues,
-    CoreLLMError,
     Limits,
     ProviderConfig,
     Settings,
-    StreamEvent,
     hookspecs,
     wire,
 )
@@ -125,156 +117,13 @@ def test_no_page_names_a_machine() -> None:
     assert found == []
 
 
-# Declarations
-
-FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-def declaration(module: ModuleType, name: str) -> ast.stmt:
-    """Return what the source declares under a public name, without bodies and documentation."""
-    value = getattr(module, name)
-    if inspect.isclass(value):
-        return class_declaration(value)
-    if inspect.isfunction(value):
-        [node] = ast.parse(textwrap.dedent(inspect.getsource(value))).body
-        return without_body(node)
-    return alias_declaration(module, name)
-
-
-def class_declaration(cls: type) -> ast.ClassDef:
-    """Return a class with its public members, and those that it has from classes that are not public."""
-    members: dict[str, ast.stmt] = {}
-    for base in reversed([base for base in cls.__mro__ if base is cls or is_hidden(base)]):
-        members |= dict(public_members(base))
-    if cls.__name__ in MADE_BY_OTHERS:
-        members.pop("__init__", None)
-    bases: list[ast.expr] = [ast.Name(name) for name in public_bases(cls)]
-    body = list(members.values()) or [ast.Expr(ast.Constant(...))]
-    return ast.ClassDef(cls.__name__, bases, [], body, [])
-
-
-def source_of(cls: type) -> ast.ClassDef:
-    """Return the syntax tree of a class."""
-    [node] = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
-    assert isinstance(node, ast.ClassDef)
-    return node
-
-
-def is_hidden(base: type) -> bool:
-    """Say whether a base class is this package's own and no public name."""
-    is_ours = base.__module__.startswith("core_llm.")
-    return is_ours and base.__name__ not in PUBLIC_BASES and base.__name__ != "Value"
-
-
-PUBLIC_BASES = {*core_llm.__all__, *wire.__all__, "ABC", "Protocol", "Exception", "UserWarning"}
-MADE_BY_OTHERS = {"AsyncStream", "Config", "Stream"}
-"""Classes that nobody makes by calling them."""
-
-
-def public_bases(cls: type) -> Iterator[str]:
-    """Yield the names of the nearest public classes that a class stands on."""
-    for base in cls.__bases__:
-        if base.__name__ in PUBLIC_BASES:
-            yield base.__name__
-        else:
-            yield from public_bases(base)
-
-
-def public_members(cls: type) -> Iterator[tuple[str, ast.stmt]]:
-    """Yield the fields and methods of a class that are for everyone."""
-    for node in source_of(cls).body:
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and not node.target.id.startswith("_"):
-            if isinstance(node.value, ast.Dict) and node.value.keys:
-                node.value = ast.Constant(...)  # a table is read in the source
-            yield node.target.id, node
-        elif isinstance(node, FUNCTION) and (not node.name.startswith("_") or node.name == "__init__"):
-            yield node.name, without_body(node)
-
-
-def without_body(node: ast.stmt) -> ast.stmt:
-    """Return a function without what it does."""
-    assert isinstance(node, FUNCTION)
-    node.body = [ast.Expr(ast.Constant(...))]
-    node.decorator_list = [d for d in node.decorator_list if ast.unparse(d) in ("property", "classmethod")]
-    return node
-
-
-def alias_declaration(module: ModuleType, name: str) -> ast.stmt:
-    """Return the assignment that makes a name."""
-    homes = [module, *(importlib.import_module(f"core_llm.{home}") for home in ALIAS_HOMES)]
-    for home in homes:
-        for node in ast.parse(inspect.getsource(home)).body:
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
-                return node
-    raise AssertionError(f"{name} is nowhere assigned")
-
-
-ALIAS_HOMES = ("_events", "_messages", "_response", "hookspecs", "_json", "wire.base", "wire.frames", "wire.usage")
-
-
-def declared(page: str) -> dict[str, ast.stmt]:
-    """Return what a page of the reference declares, by name."""
-    found: dict[str, ast.stmt] = {}
-    for code in re.findall(r"^```py\n(.*?)^```$", read(page), re.MULTILINE | re.DOTALL):
-        for node in ast.parse(code).body:
-            name = ast.unparse(node.targets[0]) if isinstance(node, ast.Assign) else getattr(node, "name", "")
-            found[name] = node
-    return found
-
-
-IMPORTED = {"JSONObject", "JSONValue"}
-"""Public names that are another library's, or need no declaration: they are said in words."""
-
-
-def check_declarations(page: str, module: ModuleType, names: list[str]) -> None:
-    """Check that a page declares these names as the source does."""
-    on_page = declared(page)
-    for name in names:
-        expected = declaration(module, name)
-        assert name in on_page, f"{page} does not declare {name}:\n{ast.unparse(expected)}"
-        assert ast.unparse(on_page[name]) == ast.unparse(expected), f"{page} declares {name} otherwise"
-
-
-def of_kind(kind: type) -> set[str]:
-    """Return the public names of classes below `kind`."""
-    return {name for name in core_llm.__all__ if inspect.isclass(c := getattr(core_llm, name)) and issubclass(c, kind)}
-
-
-ERRORS = of_kind(CoreLLMError)
-EVENTS = {event.__name__ for event in get_args(StreamEvent)}
-
-
-def test_the_api_is_declared() -> None:
-    """Every public name, but events and errors with their own pages, is in the API reference as the source has it."""
-    names = [name for name in core_llm.__all__ if name not in ERRORS | EVENTS | {"hookimpl"}]
-    check_declarations("api.md", core_llm, names)
-    check_declarations("api.md", core_llm.testing, core_llm.testing.__all__)
-
-
-def test_every_public_name_has_a_place() -> None:
-    """Every public name is in the API reference: declared there, or with a link to where it is."""
-    text = read("api.md")
-    names = [*core_llm.__all__, *core_llm.testing.__all__]
-    assert [name for name in names if not re.search(rf"\b{name}\b", text)] == []
-
-
-def test_events_are_declared() -> None:
-    """Every event is in the reference of events with its fields."""
-    check_declarations("events.md", core_llm, sorted(EVENTS))
+# Words
 
 
 def test_the_grammar_s_rules_are_told() -> None:
     """Every rule that the validator may name is explained."""
     rules = set(re.findall(r'self\.broken\("(\w+)"', inspect.getsource(grammar))) | {"finished"}
     assert rules <= first_cells(read("events.md"))
-
-
-def test_errors_are_declared() -> None:
-    """Every error is in the reference of errors, in its tree and with what it is made of."""
-    check_declarations("errors.md", core_llm, sorted(ERRORS))
-    tree = re.search(r"^CoreLLMError\n.*?^```$", read("errors.md"), re.MULTILINE | re.DOTALL)
-    assert tree is not None
-    assert set(re.findall(r"\w+Error\b", tree[0])) == ERRORS
 
 
 def test_statuses_are_told() -> None:
@@ -286,12 +135,6 @@ def test_statuses_are_told() -> None:
 def test_safe_headers_are_told() -> None:
     """The headers that an error may carry are listed."""
     assert [name for name in SAFE_HEADERS if f"`{name}`" not in read("errors.md")] == []
-
-
-def test_wire_names_are_declared() -> None:
-    """Everything that authors of wires import is in the reference as the source has it."""
-    check_declarations("wire.md", wire, [name for name in wire.__all__ if name not in IMPORTED])
-    assert all(f"`{name}`" in read("wire.md") for name in IMPORTED)
 
 
 # Hooks, settings, configuration
