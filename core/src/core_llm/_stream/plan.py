@@ -15,6 +15,7 @@ from core_llm._provider import Provider
 from core_llm._request import Request
 from core_llm._stream.attempts import AttemptPolicy
 from core_llm.hookspecs import EventTransform, StreamObserver
+from core_llm.wire.merging import merged_options
 
 
 @dataclass(slots=True, frozen=True)
@@ -52,14 +53,5 @@ class CallPlan:
     clock: Clock = CLOCK
 
     def merged_body(self, body: JSONObject) -> JSONObject:
-        """Return the body with the caller's own fields for this provider merged in; objects merge, others replace."""
-        return merge_objects(body, self.provider_options) if self.provider_options else body
-
-
-def merge_objects(body: Mapping[str, JSONValue], extra: Mapping[str, JSONValue]) -> JSONObject:
-    """Return `body` with `extra` merged in: objects merge field by field, anything else is replaced."""
-    merged = dict(body)
-    for name, value in extra.items():
-        mine = merged.get(name)
-        merged[name] = merge_objects(mine, value) if isinstance(mine, dict) and isinstance(value, dict) else value
-    return merged
+        """Return the body with the caller's own fields for this provider merged in; see `merged_options`."""
+        return merged_options(body, self.provider_options) if self.provider_options else body

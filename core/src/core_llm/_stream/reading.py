@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core_llm._errors import CoreLLMError, Limit
-from core_llm._events import PartEnd, StreamEvent
+from core_llm._events import PartEnd, StreamEvent, UsageUpdate
 from core_llm._stream.effects import INTERRUPTED, READ, Close, Failed, Interrupted, Outcome, Step
 from core_llm._stream.plain import plain
 from core_llm._stream.state import MARKER_GRACE_SECONDS, CallState
@@ -121,9 +121,9 @@ def _finish(call: CallState, decoder: Decoder, *, is_reusable: bool) -> Step:
 
 
 def _keep_open_parts(call: CallState, decoder: Decoder) -> None:
-    """Give the accumulator the parts as far as they came, so that the partial response keeps signatures and calls."""
+    """Give the accumulator the parts as far as they came, so that the partial response has signatures, calls, usage."""
     try:
-        ends: list[StreamEvent] = [event for event in decoder.close() if isinstance(event, PartEnd)]
+        ends: list[StreamEvent] = [event for event in decoder.close() if isinstance(event, PartEnd | UsageUpdate)]
         if call.pipeline is not None:
             ends = call.pipeline.transformed(ends)
     except Exception:  # noqa: BLE001  # the answer is broken already; its deltas are kept in any case
