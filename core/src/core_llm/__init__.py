@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from core_llm._api import generate, stream
+    from core_llm._async_client import AsyncClient
     from core_llm._capabilities import Capabilities
-    from core_llm._client import AsyncClient, Client
+    from core_llm._client import Client
     from core_llm._config import Config, ConfigWarning
     from core_llm._config_model import ConfigValues, Limits, ProviderConfig
     from core_llm._errors import (
@@ -201,7 +202,8 @@ __all__ = [
 _HOMES = {
     "_api": "generate stream",
     "_capabilities": "Capabilities",
-    "_client": "AsyncClient Client",
+    "_async_client": "AsyncClient",
+    "_client": "Client",
     "_config": "Config ConfigWarning",
     "_config_model": "ConfigValues Limits ProviderConfig",
     "_errors": "AbortedError AuthenticationError BadRequestError ConfigError ConnectError ContentFilterError"

@@ -1,28 +1,21 @@
-"""Client and AsyncClient: what a user holds. Each method says what it wants; `_calls` plans it, `_stream` does it."""
+"""Client: what a user of the sync API holds. Each method says what it wants; `_calls` plans it, `_stream` does it."""
 
 from __future__ import annotations
 
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
-from weakref import WeakKeyDictionary
 
-from core_llm._calls import Calls, ClientOptions
-from core_llm._config import Config
+from core_llm._calls import ClientOptions
+from core_llm._client_base import ClientBase
 from core_llm._options import CallOptions, Prompt
-from core_llm._provider import OutgoingRequest, Provider
 from core_llm._response import Response
-from core_llm._stream.async_runner import AsyncRunner
-from core_llm._stream.async_stream import AsyncStream
 from core_llm._stream.control import Control
-from core_llm._stream.drive import drive, drive_async
-from core_llm._stream.effects import Failed
+from core_llm._stream.drive import drive
 from core_llm._stream.exchange import run_exchange
-from core_llm._stream.loops import current_loop
-from core_llm._stream.ports import AsyncAnswer
 from core_llm._stream.state import CallState
 from core_llm._stream.stream import Stream
 from core_llm._stream.sync_runner import SyncRunner
-from core_llm._transport import AsyncTransport, SyncTransport
+from core_llm._transport import SyncTransport
 
 if TYPE_CHECKING:
     import httpx
@@ -33,27 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class _Base:
-    """What both clients have: configuration and the planning of calls."""
-
-    def __init__(self, options: ClientOptions) -> None:
-        self._calls = Calls(options)
-
-    @property
-    def config(self) -> Config:
-        """The configuration: its values, and which layer set each."""
-        return self._calls.config
-
-    def provider(self, name: str) -> Provider:
-        """Return the provider of that name.
-
-        Raises:
-            UnknownProviderError: There is none; lists those that are installed.
-        """
-        return self._calls.registry.provider(name)
-
-
-class Client(_Base):
+class Client(ClientBase):
     """Talks to language models. Safe to share between threads; connections are pooled."""
 
     def __init__(self, *, http_client: httpx.Client | None = None, **options: Unpack[ClientOptions]) -> None:
@@ -159,140 +132,3 @@ class Client(_Base):
     ) -> None:
         """Close the client."""
         self.close()
-
-
-class AsyncClient(_Base):
-    """Talks to language models under asyncio or trio. Connections are pooled for each event loop."""
-
-    def __init__(self, *, http_client: httpx.AsyncClient | None = None, **options: Unpack[ClientOptions]) -> None:
-        """Make a client. Nothing is sent, and no connection made, before the first call.
-
-        Args:
-            http_client: A client of httpx or httpx2 to send with, for proxies, custom transports and tests; it is yours
-                to close.
-            **options: See `ClientOptions`.
-
-        Raises:
-            ConfigError: The configuration is wrong; says what, and in which layer.
-        """
-        super().__init__(options)
-        self._http_client = http_client
-        self._given = None if http_client is None else AsyncTransport(self._calls.values.transport, http_client)
-        self._transports: WeakKeyDictionary[object, AsyncTransport] = WeakKeyDictionary()
-
-    def stream(
-        self, model: str | None = None, prompt: Prompt | None = None, **options: Unpack[CallOptions]
-    ) -> AsyncStream:
-        """Return a streamed answer, to be entered with `async with`: nothing is sent before that. It is not awaited.
-
-        Args:
-            model: ``provider:model``, a role of the configuration, or None for the configured default.
-            prompt: A text, a message, or a list of texts, parts and messages.
-            **options: Settings such as ``temperature=0.2``, and the rest of `CallOptions`.
-
-        Raises:
-            CoreLLMError: The request cannot be sent: unknown model or setting, missing key, empty prompt.
-        """
-        return AsyncStream(self._calls.plan(model, prompt, options, is_stream=True), _OfLoop(self))
-
-    async def generate(
-        self,
-        model: str | None = None,
-        prompt: Prompt | None = None,
-        *,
-        via_stream: bool = False,
-        **options: Unpack[CallOptions],
-    ) -> Response:
-        """Return a whole answer.
-
-        Args:
-            model: ``provider:model``, a role of the configuration, or None for the configured default.
-            prompt: A text, a message, or a list of texts, parts and messages.
-            via_stream: Ask for a stream and gather it: finds out early when a long answer breaks.
-            **options: Settings such as ``temperature=0.2``, and the rest of `CallOptions`.
-
-        Raises:
-            CoreLLMError: The call failed; says what happened, where, and what to do.
-        """
-        plan = self._calls.plan(model, prompt, options, is_stream=via_stream)
-        async with AsyncStream(plan, _OfLoop(self)) as stream:
-            return await stream.finish()
-
-    async def models(self, provider: str) -> tuple[ModelInfo, ...]:
-        """Return the models that a provider lists.
-
-        Raises:
-            UnsupportedError: It has no listing.
-            CoreLLMError: The call failed.
-        """
-        found = self.provider(provider)
-        self._calls.require(found, "model_listing")
-        return await self.exchange(provider, found.list_models())
-
-    async def count_tokens(
-        self, model: str | None = None, prompt: Prompt | None = None, **options: Unpack[CallOptions]
-    ) -> int:
-        """Return how many input tokens a request has, as its provider counts them.
-
-        Raises:
-            UnsupportedError: The provider has no endpoint for that.
-            CoreLLMError: The call failed.
-        """
-        plan = self._calls.plan(model, prompt, options, is_stream=False)
-        self._calls.require(plan.provider, "token_counting", plan.request.model)
-        return await self._exchanged(plan, plan.provider.count_tokens(plan.request))
-
-    async def exchange(self, provider: str, exchange: Exchange[T]) -> T:
-        """Return the value of a sans-I/O generator of a provider's: what is neither a stream nor an answer.
-
-        Args:
-            provider: Whose address, credentials and limits it runs with.
-            exchange: Made by a method of the provider or of its wire.
-
-        Raises:
-            CoreLLMError: The call failed.
-        """
-        return await self._exchanged(self._calls.exchange_plan(provider), exchange)
-
-    async def _exchanged(self, plan: CallPlan, exchange: Exchange[T]) -> T:
-        control = Control()
-        steps = run_exchange(CallState(plan, control), exchange)
-        return await drive_async(steps, AsyncRunner(self._transport(), control), control)
-
-    async def close(self) -> None:
-        """Close the connections pooled for the running loop."""
-        if self._given is None:
-            transport = self._transports.pop(current_loop(), None)
-            if transport is not None:
-                await transport.close()
-
-    async def __aenter__(self) -> Self:
-        """Return the client; leaving the block closes it."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the client."""
-        await self.close()
-
-    def _transport(self) -> AsyncTransport:
-        """Return the transport of the running loop: connections cannot move between loops."""
-        if self._given is not None:
-            return self._given
-        loop = current_loop()
-        transport = self._transports.get(loop)
-        if transport is None:
-            transport = self._transports[loop] = AsyncTransport(self._calls.values.transport)
-        return transport
-
-
-class _OfLoop:
-    """The transport of whichever loop the stream is entered on; a stream may be made before a loop runs."""
-
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
-
-    async def send(self, request: OutgoingRequest, connect: float, read: float) -> AsyncAnswer | Failed:
-        """Send on the running loop."""
-        return await self._client._transport().send(request, connect, read)  # noqa: SLF001  # the two share this room

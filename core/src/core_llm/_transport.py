@@ -225,6 +225,7 @@ class SyncTransport:
         for transport in (getattr(client, "_transport", None), *getattr(client, "_mounts", {}).values()):
             watch_sockets(transport)
         self._pools: dict[tuple[str, str | None], httpx.BaseTransport] = {}
+        self._routes = _Routes()
         self._lock = threading.Lock()
 
     def send(self, request: OutgoingRequest, connect: float, read: float, watch: Watch) -> SyncAnswer | Failed:
@@ -248,7 +249,7 @@ class SyncTransport:
             shut_down(sock)
 
     def _pool(self, lib: ModuleType, url: str) -> httpx.BaseTransport:
-        key = _pool_key(url)
+        key = self._routes.key(url)
         pool = self._pools.get(key)
         if pool is None:
             with self._lock:
@@ -275,6 +276,7 @@ class AsyncTransport:
             msg = "http_client is a sync client; give it to Client, or pass an async one"
             raise ConfigError(msg)
         self._pools: dict[tuple[str, str | None], httpx.AsyncBaseTransport] = {}
+        self._routes = _Routes()
 
     async def send(self, request: OutgoingRequest, connect: float, read: float) -> AsyncAnswer | Failed:
         """Send a request and wait for the head of its answer."""
@@ -289,7 +291,7 @@ class AsyncTransport:
             return sending_failure(error, lib)
 
     def _pool(self, lib: ModuleType, url: str) -> httpx.AsyncBaseTransport:
-        key = _pool_key(url)
+        key = self._routes.key(url)
         pool = self._pools.get(key)
         if pool is None:
             pool = self._pools[key] = lib.AsyncHTTPTransport(**_pool_options(lib, *key))
@@ -301,6 +303,21 @@ class AsyncTransport:
         for pool in self._pools.values():
             await pool.aclose()
         self._pools.clear()
+
+
+class _Routes:
+    """Which pool serves an address: its scheme, and the proxy that the environment names for it. Asked once a host."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[str, str | None]] = {}
+
+    def key(self, url: str) -> tuple[str, str | None]:
+        """Return the scheme of an address and its proxy."""
+        origin = url[: url.find("/", len("https://"))]
+        found = self._known.get(origin)
+        if found is None:
+            found = self._known[origin] = _pool_key(url)
+        return found
 
 
 def _pool_key(url: str) -> tuple[str, str | None]:

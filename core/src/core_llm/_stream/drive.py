@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from core_llm._stream.async_runner import AsyncRunner
 from core_llm._stream.control import Control
 from core_llm._stream.exchange import ExchangeSteps
-from core_llm._stream.sync_runner import SyncRunner
+
+if TYPE_CHECKING:
+    from core_llm._stream.async_runner import AsyncRunner
+    from core_llm._stream.sync_runner import SyncRunner
 
 T = TypeVar("T")
 
