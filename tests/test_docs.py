@@ -15,15 +15,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from core_llm import (
-    Capabilities,
-    ConfigValues,
-    Limits,
-    ProviderConfig,
-    Settings,
-    hookspecs,
-    wire,
-)
+from core_llm import Capabilities, Client, ConfigValues, Limits, ProviderConfig, Settings, Stream, hookspecs, wire
 from core_llm._calls import ClientOptions
 from core_llm._config_model import DEFAULT_LIMITS
 from core_llm._errors import SAFE_HEADERS
@@ -165,6 +157,13 @@ def test_the_fields_of_the_wire_are_those_of_the_code() -> None:
     """The table says to which field of Chat Completions each knob becomes, or that there is none."""
     rows = dict(re.findall(r"^\| `(\w+)` \| [^|]*\| (?:`(\w+)`|none) \|", read("settings.md"), re.MULTILINE))
     assert rows == {name: wire.ChatCompletions.settings_fields.get(name, "") for name in Settings.model_fields}
+
+
+@pytest.mark.parametrize("cls", [Client, Stream], ids=lambda cls: cls.__name__)
+def test_members_are_explained(cls: type) -> None:
+    """Everything that a client and a stream can do has a row."""
+    told = {cell.partition("(")[0] for cell in first_cells(read("api.md"))}
+    assert {name for name in dir(cls) if not name.startswith("_")} - told == set()
 
 
 def test_options_are_listed() -> None:

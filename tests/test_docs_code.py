@@ -43,6 +43,7 @@ from core_llm_conformance.server import FaultServer, RecordedRequest
 
 ROOT = Path(__file__).resolve().parents[1]
 
+
 def speaks_chat_completions(readme: Path) -> bool:
     """Say whether a plugin's models are asked in the one way that the server here understands."""
     plugin = f"plugin_{readme.parent.name.replace('-', '_')}"

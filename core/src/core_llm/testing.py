@@ -166,7 +166,7 @@ class _Playing:
                 raise copy(step)  # it is changed on its way to the caller, and the script may be played again
             case Cut():
                 return False
-            case TextPart(citations=(), logprobs=(), text=text):
+            case TextPart(citations=(), logprobs=(), text=str(text)) if text and not step.provider_state:
                 return self._text(text) and self._channel.emit(self._parts.close_sequential())
             case _:
                 return all(self._event(event) for event in self._parts.whole(step))
