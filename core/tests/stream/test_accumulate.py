@@ -141,7 +141,9 @@ def test_a_restart_voids_what_was_before() -> None:
     """Parts and count begin anew."""
     accumulator = Accumulator()
     restarted = Restarted(2, 0.0, StreamInterruptedError("it broke"), "tiny")
-    accumulator.add([*HELLO, UsageUpdate(Usage(input_tokens=1)), restarted, START, PartStart(0, "text"), TextDelta(0, "Bye")])
+    accumulator.add(
+        [*HELLO, UsageUpdate(Usage(input_tokens=1)), restarted, START, PartStart(0, "text"), TextDelta(0, "Bye")]
+    )
     assert (accumulator.snapshot().text, accumulator.snapshot().usage) == ("Bye", None)
 
 

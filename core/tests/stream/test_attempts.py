@@ -20,9 +20,7 @@ from core_llm._stream.attempts import Attempt, FailedAttempt, RetryPolicy, refus
 BUSY = OverloadedError("busy", status_code=503)
 DENIED = AuthenticationError("no", status_code=401)
 UNSTREAMED = BadRequestError("HTTP 400: streaming is not supported", status_code=400)
-FIRST = FailedAttempt(
-    Attempt(1), BUSY, had_content=False, was_stream=True, can_refresh=False, can_go_plain=True
-)
+FIRST = FailedAttempt(Attempt(1), BUSY, had_content=False, was_stream=True, can_refresh=False, can_go_plain=True)
 
 
 def policy(max_retries: int = 2, share: float = 1.0) -> RetryPolicy:
@@ -55,9 +53,7 @@ def test_retries_are_counted() -> None:
     assert policy(0)([failed(1)]) is None
 
 
-@pytest.mark.parametrize(
-    ("seconds", "delay"), [(0.0, 0.0), (7.5, 7.5), (60.0, 60.0), (60.1, None), (86400.0, None)]
-)
+@pytest.mark.parametrize(("seconds", "delay"), [(0.0, 0.0), (7.5, 7.5), (60.0, 60.0), (60.1, None), (86400.0, None)])
 def test_the_providers_wish_goes_before_the_dice_up_to_a_minute(seconds: float, delay: float | None) -> None:
     """A longer wait is the caller's to decide on."""
     error = RateLimitError("slow down", status_code=429, retry_after=seconds)

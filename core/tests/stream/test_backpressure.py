@@ -9,18 +9,18 @@ from contextlib import contextmanager
 
 import anyio
 import pytest
-from core_llm_conformance.script import Flood, sse_answer
-from core_llm_conformance.server import FaultServer
 
 from core_llm import AsyncClient, Client
 from core_llm._config_model import TransportName
+from core_llm_conformance.script import Flood, sse_answer
+from core_llm_conformance.server import FaultServer
 
 from .tiny import HELLO, at, event
 
 PIECE = event(text="x" * 1000)
 MEGABYTE = 1 << 20
 KERNEL_BUFFERS = 8 * MEGABYTE
-"""More than the operating system takes for a reader that does not read; a server that is not held back sends it in no time."""
+"""More than the system takes for a reader that does not read; a server that is not held back sends it in no time."""
 
 
 @contextmanager

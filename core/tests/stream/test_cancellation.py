@@ -103,7 +103,7 @@ async def test_leaving_the_block_closes_the_connection_async(leaving: Leaving, t
                         if isinstance(each, TextDelta):
                             if leaving == "break":
                                 break
-                            raise KeyError("the consumer's own")
+                            raise KeyError("the consumer's own")  # noqa: TRY301  # what is tested
             except KeyError as error:
                 assert leaving == "exception", error  # noqa: PT017  # the other raises nothing
             await server.connections[0].closed_by_client.wait_async()

@@ -36,7 +36,12 @@ START = StreamStart("r1", "m", "tiny")
 TEXT = [PartStart(0, "text"), TextDelta(0, "Hel"), TextDelta(0, "lo"), PartEnd(0, TextPart(text="Hello"))]
 CALL = ToolCallPart(id="c1", name="weather", arguments={"city": "Oslo"}, raw_arguments='{"city": "Oslo"}')
 CUT_CALL = ToolCallPart(id="c1", name="weather", raw_arguments='{"ci', is_complete=False)
-TOOL = [PartStart(0, "tool_call"), ToolCallDelta(0, "c1", "weather", '{"city": "Oslo"}'), ToolCall(0, CALL), PartEnd(0, CALL)]
+TOOL = [
+    PartStart(0, "tool_call"),
+    ToolCallDelta(0, "c1", "weather", '{"city": "Oslo"}'),
+    ToolCall(0, CALL),
+    PartEnd(0, CALL),
+]
 RETRYING = Retrying(2, 0.0, BROKE, "tiny")
 
 
@@ -50,8 +55,8 @@ def check(*events: StreamEvent) -> tuple[int, str] | None:
     try:
         assert list(check_events(events)) == list(events)
     except StreamGrammarError as error:
-        assert f"event {error.event_number}: " in error.message
-        assert f"(rule {error.rule})" in error.message
+        assert f"event {error.event_number}: " in error.message  # noqa: PT017  # some raise, some do not
+        assert f"(rule {error.rule})" in error.message  # noqa: PT017  # as above
         return error.event_number, error.rule
     return None
 
@@ -126,5 +131,7 @@ def test_events_before_the_offending_one_are_passed_on() -> None:
     """The check is made as they come."""
     checked = check_events([START, TextDelta(0, "a")])
     assert next(checked) is START
-    with pytest.raises(StreamGrammarError, match=r"event 1: text_delta for part 0, which is not open \(rule open_part\)"):
+    with pytest.raises(
+        StreamGrammarError, match=r"event 1: text_delta for part 0, which is not open \(rule open_part\)"
+    ):
         next(checked)

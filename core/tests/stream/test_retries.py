@@ -187,7 +187,7 @@ def only(token: str) -> Callable[[RecordedRequest], Answer]:
 
 
 def numbered() -> Iterator[str]:
-    """Yield token-000001, token-000002, …"""
+    """Yield token-000001, token-000002 and so on."""
     return (f"token-{number:06}" for number in itertools.count(1))
 
 
