@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,6 +108,17 @@ def test_no_page_names_a_machine() -> None:
     named = re.compile(r"/(?:hom[e]|User[s]|tm[p]|roo[t]|wor[k])/\w")
     found = [f"{shown(page)}: {hit[0]}" for page in PAGES for hit in named.finditer(page.read_text(encoding="utf-8"))]
     assert found == []
+
+
+def test_every_room_is_on_the_map() -> None:
+    """The page about the architecture has every room of the core, in the order in which they may import each other."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+    rooms = [room.strip("()") for layer in layers for room in layer.split(" | ")]
+    map_ = (DOCS / "explanation/architecture.md").read_text(encoding="utf-8").partition("## Rooms")[2]
+    places = [map_.find(f"`{room}`") if f"`{room}`" in map_ else map_.find(f"`{room}/`") for room in rooms]
+    assert [room for room, place in zip(rooms, places, strict=True) if place < 0] == []
+    assert places == sorted(places)
 
 
 # Words
