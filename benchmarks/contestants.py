@@ -1,4 +1,4 @@
-"""Who is measured: raw httpx with orjson (the limit), and core-llm as a user would write it. Imported in a fresh process."""
+"""Who is measured: raw httpx with orjson (the limit), and core-llm as a user would write it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ class Raw:
     async def objects(self, model: str) -> AsyncIterator[dict]:
         """The frames of a stream."""
         feed, loads = Splitter().feed, self.loads
-        async with self.client.stream("POST", self.url, headers=self.headers, json=self.body(model, is_stream=True)) as r:
+        async with self.client.stream(
+            "POST", self.url, headers=self.headers, json=self.body(model, is_stream=True)
+        ) as r:
             async for data in r.aiter_bytes():
                 for line in feed(data):
                     if line != b"[DONE]":
@@ -63,7 +65,9 @@ class Raw:
     async def stream(self, model: str, note: Note) -> None:
         """Call `note` with each text."""
         feed, loads = Splitter().feed, self.loads
-        async with self.client.stream("POST", self.url, headers=self.headers, json=self.body(model, is_stream=True)) as r:
+        async with self.client.stream(
+            "POST", self.url, headers=self.headers, json=self.body(model, is_stream=True)
+        ) as r:
             async for data in r.aiter_bytes():
                 for line in feed(data):
                     if line == b"[DONE]":

@@ -19,6 +19,7 @@ class Core(Adapter):
 
     async def aopen(self, base):
         from core_llm import AsyncClient
+
         self.c = AsyncClient(**self._options(base))
 
     async def aclose(self):
@@ -26,6 +27,7 @@ class Core(Adapter):
 
     async def astream(self, model, cb=None):
         from core_llm import TextDelta
+
         n = chars = 0
         async with self.c.stream("bench:" + model, "Say hello.") as s:
             async for e in s:
@@ -38,6 +40,7 @@ class Core(Adapter):
 
     async def atool(self, model):
         from core_llm import ToolCallDelta
+
         args = []
         async with self.c.stream("bench:" + model, "Say hello.") as s:
             async for e in s:
@@ -50,10 +53,12 @@ class Core(Adapter):
 
     def open(self, base):
         from core_llm import Client
+
         self.s = Client(**self._options(base))
 
     def stream(self, model, cb=None):
         from core_llm import TextDelta
+
         n = chars = 0
         with self.s.stream("bench:" + model, "Say hello.") as s:
             for e in s:

@@ -1,4 +1,4 @@
-"""Measures core-llm beside the raw limit, in interleaved rounds on one loopback server, and prints ratios with their targets.
+"""Measures core-llm beside the raw limit, in interleaved rounds on one loopback server; prints ratios and targets.
 
     python benchmarks/run.py [--quick] [--only burst,tiny] [--rounds N] [--peers FOLDER]
 
@@ -19,13 +19,17 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 HERE = Path(__file__).resolve().parent
 RAW, CORE = "raw httpx + orjson", "core-llm"
 Results = dict[str, list[dict[str, float]]]
 
 IMPORT_RAW = "import httpx, pydantic\nclass Model(pydantic.BaseModel):\n    x: int = 1\nModel()"
-IMPORT_CORE = "import core_llm, httpx\nclient = core_llm.Client(api_keys={'openai': 'sk-benchmark'})\nclient.stream('openai:gpt-5-mini', 'Hi')"
+IMPORT_CORE = """import core_llm, httpx
+client = core_llm.Client(api_keys={'openai': 'sk-benchmark'})
+client.stream('openai:gpt-5-mini', 'Hi')
+"""
 
 
 def pin(processor: int) -> Callable[[], None] | None:
@@ -38,9 +42,12 @@ def pin(processor: int) -> Callable[[], None] | None:
 class Server:
     """The replay server, in a process of its own."""
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "server.py")], stdout=subprocess.PIPE, text=True, preexec_fn=pin(1)
+            [sys.executable, str(HERE / "server.py")],
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=pin(1),  # noqa: PLW1509  # no threads here
         )
         self.base = "http://127.0.0.1:" + self.line().split()[1]
         return self
@@ -92,7 +99,7 @@ class Report:
         self.missed: list[str] = []
         print(f"{'measured':58} {'raw':>10} {'core-llm':>10} {'result':>9}  wanted", flush=True)
 
-    def line(self, what: str, raw: str, core: str, result: float, wanted: float, unit: str = "x") -> None:
+    def line(self, what: str, raw: str, core: str, result: float, wanted: float, *, unit: str = "x") -> None:
         """Print a line; note it if the wanted figure was missed."""
         verdict = "" if result <= wanted else "   MISSED"
         if verdict:
@@ -122,7 +129,7 @@ def bench_first(report: Report, base: str, count: int, *, quick: bool) -> None:
     results = rounds([RAW, CORE], "first", base, count, count=50 if quick else 200)
     over = statistics.median(a["us"] - b["us"] for a, b in zip(results[CORE], results[RAW], strict=True))
     raw, core = median(results, RAW, "us"), median(results, CORE, "us")
-    report.line("time to first token, over raw", f"{raw:.0f} us", f"{core:.0f} us", over, 100, " us")
+    report.line("time to first token, over raw", f"{raw:.0f} us", f"{core:.0f} us", over, 100, unit=" us")
 
 
 def bench_tiny(report: Report, base: str, count: int, *, quick: bool) -> None:
@@ -136,7 +143,9 @@ def bench_line(report: Report, base: str, count: int, *, quick: bool) -> None:
     """One huge line."""
     results = rounds([RAW, CORE], "line", base, count, megabytes=2 if quick else 8)
     raw, core = median(results, RAW, "ms"), median(results, CORE, "ms")
-    report.line(f"CPU of one line of {2 if quick else 8} MB", f"{raw:.0f} ms", f"{core:.0f} ms", ratio(results, "ms"), 2)
+    report.line(
+        f"CPU of one line of {2 if quick else 8} MB", f"{raw:.0f} ms", f"{core:.0f} ms", ratio(results, "ms"), 2
+    )
 
 
 def bench_tool(report: Report, base: str, count: int, *, quick: bool) -> None:
@@ -145,9 +154,7 @@ def bench_tool(report: Report, base: str, count: int, *, quick: bool) -> None:
     results = rounds([RAW, CORE], "tool", base, count, small=small, large=large)
     growth = statistics.median(result["large"] / result["small"] for result in results[CORE])
     raw, core = median(results, RAW, "large"), median(results, CORE, "large")
-    report.line(
-        f"growth per argument delta, {small} to {large} deltas", f"{raw:.1f} us", f"{core:.1f} us", growth, 1.3
-    )
+    report.line(f"growth per argument delta, {small} to {large} deltas", f"{raw:.1f} us", f"{core:.1f} us", growth, 1.3)
 
 
 def bench_paced(report: Report, base: str, count: int, *, quick: bool) -> None:
@@ -166,7 +173,7 @@ def bench_abort(report: Report, server: Server, *, quick: bool) -> None:
     left = [int(line.split()[1]) for line in lines if line.startswith("left ")]
     closed = [int(server.line().split()[1]) for _ in left]
     times = sorted((end - begin) / 1e6 for begin, end in zip(left, closed, strict=True))
-    report.line("abort to closed socket, the slowest", "", f"{times[-1]:.2f} ms", times[-1], 100, " ms")
+    report.line("abort to closed socket, the slowest", "", f"{times[-1]:.2f} ms", times[-1], 100, unit=" ms")
 
 
 def cpu_ms(statement: str) -> float:
@@ -186,10 +193,14 @@ def bench_import(report: Report, count: int, *, quick: bool) -> None:
         for name, statement in statements.items():
             times[name].append(cpu_ms(statement))
     over = {name: statistics.median(a - b for a, b in zip(times[name], times["bare"], strict=True)) for name in times}
-    report.line("CPU of import core_llm, over bare Python", "", f"{over['import']:.1f} ms", over["import"], 25, " ms")
+    report.line(
+        "CPU of import core_llm, over bare Python", "", f"{over['import']:.1f} ms", over["import"], 25, unit=" ms"
+    )
     quotient = statistics.median(a / b for a, b in zip(times["client"], times["raw"], strict=True))
     raw = f"{over['raw']:.0f} ms"
-    report.line("import and a usable client / import httpx and one model", raw, f"{over['client']:.0f} ms", quotient, 1.5)
+    report.line(
+        "import and a usable client / import httpx and one model", raw, f"{over['client']:.0f} ms", quotient, 1.5
+    )
     tls = statistics.median(cpu_ms("import httpx; httpx.Client()") - cpu_ms("import httpx") for _ in range(3))
     print(f"{'(the TLS context, built at the first https request, costs)':58} {f'{tls:.0f} ms':>10}")
 

@@ -9,12 +9,13 @@ import sys
 from collections.abc import Awaitable, Callable
 from time import monotonic_ns, perf_counter, process_time
 
-from contestants import CONTESTANTS
+from contestants import CONTESTANTS, Core, Raw
 
 Measured = dict[str, float]
+Contestant = Raw | Core
 
 
-async def burst(contestant, *, model: str, count: int) -> Measured:
+async def burst(contestant: Contestant, *, model: str, count: int) -> Measured:
     """CPU µs for each event of a stream that comes as fast as it is taken."""
     best = float("inf")
     chars = 0
@@ -33,7 +34,7 @@ async def burst(contestant, *, model: str, count: int) -> Measured:
     return {"us": best / count * 1e6, "chars": chars}
 
 
-async def burst_sync(contestant, *, model: str, count: int) -> Measured:
+async def burst_sync(contestant: Contestant, *, model: str, count: int) -> Measured:
     """The same through the sync API."""
     best = float("inf")
     chars = 0
@@ -52,7 +53,7 @@ async def burst_sync(contestant, *, model: str, count: int) -> Measured:
     return {"us": best / count * 1e6, "chars": chars}
 
 
-async def first(contestant, *, count: int) -> Measured:
+async def first(contestant: Contestant, *, count: int) -> Measured:
     """µs from the server's write of the first event to the user's code, on a warm connection; the median."""
     seen: list[float] = []
     for _ in range(count + 10):
@@ -62,7 +63,7 @@ async def first(contestant, *, count: int) -> Measured:
     return {"us": sorted(seen[10:])[count // 2]}
 
 
-async def tiny(contestant, *, count: int) -> Measured:
+async def tiny(contestant: Contestant, *, count: int) -> Measured:
     """CPU µs for a small plain request."""
     for _ in range(20):
         assert await contestant.generate("tiny") == "Hello there!"
@@ -73,7 +74,7 @@ async def tiny(contestant, *, count: int) -> Measured:
     return {"us": (process_time() - begin) / count * 1e6}
 
 
-async def line(contestant, *, megabytes: int) -> Measured:
+async def line(contestant: Contestant, *, megabytes: int) -> Measured:
     """CPU ms for one event of that many megabytes on one line."""
     chars = 0
 
@@ -89,7 +90,7 @@ async def line(contestant, *, megabytes: int) -> Measured:
     return {"ms": (process_time() - begin) * 1e3, "chars": chars}
 
 
-async def tool(contestant, *, small: int, large: int) -> Measured:
+async def tool(contestant: Contestant, *, small: int, large: int) -> Measured:
     """CPU µs for each argument delta of one tool call, in a small and a large call: equal when linear."""
     await contestant.tool("t50")
     out = {}
@@ -101,7 +102,7 @@ async def tool(contestant, *, small: int, large: int) -> Measured:
     return out
 
 
-async def paced(contestant, *, streams: int, count: int, rate: int) -> Measured:
+async def paced(contestant: Contestant, *, streams: int, count: int, rate: int) -> Measured:
     """CPU seconds for many streams at once, each paced as a model would be."""
     seen = 0
 
@@ -117,8 +118,8 @@ async def paced(contestant, *, streams: int, count: int, rate: int) -> Measured:
     return {"cpu_s": process_time() - begin, "seen": seen}
 
 
-async def abort(contestant, *, count: int) -> Measured:
-    """Prints the time of each abort; `run.py` takes the server's time of seeing the connection close from its output."""
+async def abort(contestant: Core, *, count: int) -> Measured:
+    """Print the time of each abort; `run.py` takes from the server's output when it saw the connection close."""
     for _ in range(count):
         async with contestant.client.stream("bench:hang", "Say hello.") as stream:
             async for event in stream:

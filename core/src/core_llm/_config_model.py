@@ -31,7 +31,7 @@ class Limits(Value):
     first_event: float | None = Field(default=None, gt=0)
     """From the request being sent to the first event with content; for a plain request, to the whole answer."""
     between_events: float | None = Field(default=None, gt=0)
-    """Between two events with content: comments, pings and empty deltas are none. The consumer's time does not count."""
+    """Between two events with content (comments, pings, empty deltas are none). The consumer's time does not count."""
     total: float | None = Field(default=None, gt=0)
     """The whole call, retries and the consumer's own time included."""
 

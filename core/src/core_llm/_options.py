@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Literal, TypedDict, cast
+from typing import Literal, TypedDict
 
 from pydantic import ValidationError
 

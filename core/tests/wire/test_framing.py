@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from core_llm._errors import MalformedResponseError, UnsupportedError
 from core_llm.wire.frames import Frame, Framing
 from core_llm.wire.framing import framer_for

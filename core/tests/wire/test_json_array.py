@@ -7,11 +7,12 @@ import tracemalloc
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from core_llm._errors import MalformedResponseError
 from core_llm.wire.frames import Frame
 from core_llm.wire.json_array import JSONArrayFramer
-from hypothesis import given
-from hypothesis import strategies as st
 
 TRICKY = rb'{"a": "]} , [\" \\", "b": {"c": [[], {}]}}'
 STREAM = b"\xef\xbb\xbf [" + TRICKY + b",\r\n" + '{"é": "\\\\"}'.encode() + b' , "s]\\"" ,\n-1.5e3,null,[1,[2]]\n]\n'

@@ -6,11 +6,12 @@ import json
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from core_llm._errors import MalformedResponseError
 from core_llm.wire.frames import Frame
 from core_llm.wire.ndjson import NDJSONFramer
-from hypothesis import given
-from hypothesis import strategies as st
 
 STREAM = '\ufeff{"a": "é\u2028😀"}\r\n\n{"b": [1,\t2]} \n  \r\n"text"\n'.encode()
 FRAMES = [Frame('{"a": "é\u2028😀"}'.encode()), Frame(b'{"b": [1,\t2]}'), Frame(b'"text"')]

@@ -6,11 +6,12 @@ import tracemalloc
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from core_llm._errors import MalformedResponseError
 from core_llm.wire.frames import Frame
 from core_llm.wire.sse import SSEFramer, _uniform_events
-from hypothesis import given
-from hypothesis import strategies as st
 
 MIXED = (
     '\ufeff: hello\n\nretry: 250\ndata: {"a": "é\u2028😀"}\n\nevent: delta\r\nid: 7\r\ndata: one\r\ndata:two\r\n\r\n'

@@ -29,7 +29,7 @@ def learnt(data: bytes) -> TextTemplate:
 
 def test_a_frame_that_differs_only_in_its_text_is_recognised() -> None:
     """The text of the next frame is read without the rest."""
-    assert learnt(frame("Hel")).match(frame("lo \"wörld\"\n\\")) == 'lo "wörld"\n\\'
+    assert learnt(frame("Hel")).match(frame('lo "wörld"\n\\')) == 'lo "wörld"\n\\'
 
 
 def test_padding_may_differ() -> None:
@@ -86,10 +86,9 @@ def test_frames_that_differ_each_time_are_given_up() -> None:
     assert template.match(frame("b", id=f"r{MAX_USELESS}")) is None
 
 
-@given(st.text(), st.text(min_size=1), st.booleans(), st.binary(max_size=3), st.integers(min_value=0))
-def test_what_it_says_is_what_parsing_says(first: str, text: str, is_padded: bool, junk: bytes, where: int) -> None:
-    """For any frame, damaged ones included, a recognised text is the one that JSON has there, and the rest is the same."""
-    pad = "Zz9" if is_padded else None
+@given(st.text(), st.text(min_size=1), st.sampled_from(["Zz9", None]), st.binary(max_size=3), st.integers(min_value=0))
+def test_what_it_says_is_what_parsing_says(first: str, text: str, pad: str | None, junk: bytes, where: int) -> None:
+    """For any frame, even damaged, a recognised text is the one that JSON has there, and the rest is the same."""
     whole = frame(text, pad=pad)
     where %= len(whole)
     damaged = whole[:where] + junk + whole[where + len(junk) :]

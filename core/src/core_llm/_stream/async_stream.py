@@ -10,11 +10,11 @@ from typing import Self
 from core_llm._errors import AbortedError
 from core_llm._events import StreamEvent, TextDelta
 from core_llm._response import Response
+from core_llm._stream.async_runner import AsyncRunner
 from core_llm._stream.effects import READ, Outcome, Steps
 from core_llm._stream.handle import CLOSED, Handle
 from core_llm._stream.plan import CallPlan
 from core_llm._stream.ports import AsyncTransport
-from core_llm._stream.async_runner import AsyncRunner
 
 
 class AsyncStream(Handle):

@@ -206,4 +206,4 @@ class _Watchdog:
 _watchdog = _Watchdog()
 if hasattr(os, "register_at_fork"):
     # A fork leaves the thread behind, and with it a lock that it may hold.
-    os.register_at_fork(after_in_child=lambda: _watchdog.__init__())  # type: ignore[misc]  # begin anew
+    os.register_at_fork(after_in_child=_watchdog.__init__)  # begin anew

@@ -5,7 +5,7 @@
                                 └──────── policy: another attempt, or raise with the partial response
 
 The same generator is driven by the sync and the async runner, so both give equal results for the same bytes. A batch of
-events is a list; everything else it yields is an `Effect`. An empty first batch says that the answer has begun. The stages
+events is a list; everything else it yields is an `Effect`. An empty first batch says that the answer has begun. Stages
 are in `reading` (streams), `plain` (plain bodies) and `inprocess` (local models); what they share is `CallState`.
 """
 

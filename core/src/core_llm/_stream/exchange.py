@@ -1,4 +1,4 @@
-"""Drives a sans-I/O generator (list models, count tokens, …) by the engine's effects, under the same limits and retries."""
+"""Drives a sans-I/O generator (list models, count tokens, …) by the engine's effects, with its limits and retries."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run_exchange(call: CallState, exchange: Exchange[T]) -> ExchangeSteps[T]:
     try:
         error = yield from resolve_credentials(call)
         if error is not None:
-            raise error
+            raise error  # noqa: TRY301  # the handler below belongs to it as to any other
         wired = next(exchange)
         while True:
             response = yield from _answered(call, wired)

@@ -49,7 +49,9 @@ def transport_error(plan: CallPlan, failed: Failed, phase: Phase, *, had_content
     if failed.error is not None:
         return failed.error
     if failed.kind == "config":
-        error = ConfigError(f"the request to {endpoint} cannot be sent ({what}); check base_url, headers and http client")
+        error = ConfigError(
+            f"the request to {endpoint} cannot be sent ({what}); check base_url, headers and http client"
+        )
     elif failed.kind == "timeout":
         limit: Limit = failed.limit or "first_event"
         if limit == "first_event" and had_content:

@@ -17,8 +17,8 @@ from core_llm._events import (
     StreamStart,
     TextDelta,
 )
-from core_llm._messages import ReasoningPart, RefusalPart, TextPart
 from core_llm._logging import logger
+from core_llm._messages import ReasoningPart, RefusalPart, TextPart
 from core_llm._request import Request
 from core_llm._response import Response
 from core_llm._stream.plan import CallPlan

@@ -1,4 +1,4 @@
-"""CallState: what the stages of one call share (plan, control, accumulator), its deadlines, and how its errors are made."""
+"""CallState: what the stages of one call share (plan, control, accumulator), its deadlines, how its errors are made."""
 
 from __future__ import annotations
 
