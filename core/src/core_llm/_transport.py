@@ -264,6 +264,11 @@ class SyncTransport:
             pool.close()
         self._pools.clear()
 
+    def __del__(self) -> None:
+        """Close the connections of a client that nobody closed; Python would warn of each."""
+        with suppress(Exception):  # whatever is left of the library while the interpreter ends
+            self.close()
+
 
 class AsyncTransport:
     """Sends requests on one event loop."""

@@ -595,3 +595,12 @@ def test_errors_of_every_kind_are_of_this_package(wired: Caller) -> None:
         assert outcome.error.__context__ is None
         cause = outcome.error.__cause__
         assert cause is None or type(cause).__name__ == "RedactedCause"
+
+
+def test_a_client_that_nobody_closes_closes_its_connections_when_it_goes() -> None:
+    """A script that only calls leaves no open socket for Python to warn of."""
+    with FaultServer(hello()) as server:
+        client = Client(config=config(), providers=[at(server.url)])
+        assert stream_sync(client, "tiny:m").response.text == "Hello"
+        del client
+        server.connections[0].closed_by_client.wait()

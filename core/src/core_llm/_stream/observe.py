@@ -44,8 +44,7 @@ class Pipeline:
 
     def events(self, events: list[StreamEvent]) -> list[StreamEvent]:
         """Return the batch as transformed, after showing it to the observers."""
-        if self._transforms:
-            events = self.transformed(events)
+        events = self.transformed(events)
         for observer in self._observers:
             for event in events:
                 _safely(observer.on_event, event)
@@ -57,6 +56,8 @@ class Pipeline:
         Raises:
             PluginError: A transform raised: what it would have changed must not be handed on as it was.
         """
+        if not self._transforms:
+            return events
         for transform in self._transforms:
             events = [new for event in events for new in _applied(transform, event)]
         return [self._whole_again(event) for event in events]
