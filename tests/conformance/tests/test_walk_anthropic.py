@@ -30,7 +30,7 @@ def delta(index: int, **delta: JsonValue) -> bytes:
 
 
 def end(stop_reason: str = "end_turn", **usage: JsonValue) -> bytes:
-    """Compose the message's delta, which precedes the terminal marker."""
+    """Compose the message's delta, which has the reason."""
     return sse_event({"type": "message_delta", "delta": {"stop_reason": stop_reason}, "usage": usage})
 
 
@@ -54,7 +54,7 @@ def test_a_plain_answer() -> None:
 
 
 def test_a_stream_says_the_same() -> None:
-    """Deltas are joined; pings and what follows the marker add nothing."""
+    """Deltas are joined; pings and what follows the end add nothing."""
     body = [
         message_start(),
         start(0, type="text", text=""),
@@ -126,10 +126,13 @@ def test_the_answer_ends_with_its_last_block() -> None:
     assert plain(call, {"type": "text", "text": "x"}).finish_reason == "stop"
 
 
-def test_without_the_marker_nothing_is_complete() -> None:
-    """Also not after the reason has come."""
-    answer = walk_anthropic(start(0, type="text", text="x") + end())
-    assert (answer.is_complete, answer.finish_reason, answer.text) == (False, None, "x")
+def test_the_reason_makes_it_complete() -> None:
+    """What is cut before it is not, and what follows it is only the end of the message."""
+    text = start(0, type="text", text="x")
+    cut, whole = walk_anthropic(text), walk_anthropic(text + end())
+    assert (cut.is_complete, cut.finish_reason, cut.text) == (False, None, "x")
+    assert whole == walk_anthropic(text + end() + STOP)
+    assert whole.is_complete
 
 
 def test_usage_is_replaced_and_inclusive() -> None:

@@ -75,12 +75,11 @@ def test_a_call_makes_the_reason() -> None:
         ("MODEL_ARMOR", "MODEL_ARMOR", "content_filter"),
         ("UNEXPECTED_TOOL_CALL", "UNEXPECTED_TOOL_CALL", "error"),
         ("NEW", "NEW", "other"),
-        (1, "STOP", "stop"),
-        (None, None, "stop"),
+        (None, None, "other"),
     ],
 )
 def test_finish_reasons(raw: JsonValue, named: str | None, normalised: str) -> None:
-    """Each word of the wire has one meaning here, and so has the number of an enumeration."""
+    """Each word of the wire has one meaning here; none is other, for the model has not stopped then."""
     answer = plain({"text": "x"}, finish=raw)
     assert (answer.raw_finish_reason, answer.finish_reason) == (named, normalised)
 
@@ -105,23 +104,31 @@ def test_the_last_reason_counts_and_goes_on_counting() -> None:
     assert stream(first, chunk({"text": ""}, finish="STOP")).is_complete is True
 
 
-def test_usage_is_the_last_whole_count_and_inclusive() -> None:
-    """A later count may lack a field, which then counts nothing; one without figures is none."""
+def test_usage_is_the_last_of_each_count_and_inclusive() -> None:
+    """A later chunk may leave out what an earlier one said; one without figures says nothing."""
     first: JsonValue = {"promptTokenCount": 1, "candidatesTokenCount": 9, "thoughtsTokenCount": 5}
     last: JsonValue = {"promptTokenCount": 80, "toolUsePromptTokenCount": 7, "thoughtsTokenCount": 6}
     counted = stream({"usageMetadata": first}, {"usageMetadata": last}, {"usageMetadata": {"trafficType": "ON_DEMAND"}})
-    assert counted.usage == ExpectedUsage(87, 6, None, None, 6)
+    assert counted.usage == ExpectedUsage(87, 15, None, None, 6)
     cached = plain(usageMetadata={"promptTokenCount": 9, "cachedContentTokenCount": 4, "candidatesTokenCount": 2})
     assert cached.usage == ExpectedUsage(9, 2, 4, None, None)
 
 
 def test_errors() -> None:
-    """They have a number and a word; both may be the code."""
+    """They have a word, which may be the code."""
     body = b'{"error": {"code": 404, "message": "no model", "status": "NOT_FOUND"}}'
-    assert walk_gemini(body, status=404).error == ExpectedError("provider", "no model", "NOT_FOUND", "404", 404)
+    assert walk_gemini(body, status=404).error == ExpectedError("provider", "no model", "NOT_FOUND", "NOT_FOUND", 404)
     inside = walk_gemini(body)
     assert inside.error is not None
     assert inside.error.status == 404
+
+
+def test_the_reason_of_an_error_is_its_code() -> None:
+    """It says more than the status."""
+    body = b'{"error": {"status": "INVALID_ARGUMENT", "details": [{"@type": "t"}, {"reason": "API_KEY_INVALID"}]}}'
+    error = walk_gemini(body, status=400).error
+    assert error is not None
+    assert (error.code, error.type) == ("API_KEY_INVALID", "INVALID_ARGUMENT")
 
 
 @pytest.mark.parametrize("body", [b'{"candidates": ', b"data: {\n\n"])

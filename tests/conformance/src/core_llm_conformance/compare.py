@@ -13,6 +13,7 @@ from core_llm import (
     OverloadedError,
     PermissionDeniedError,
     ProviderError,
+    ProviderPart,
     RateLimitError,
     RequestTooLargeError,
     Response,
@@ -42,6 +43,11 @@ ERROR_OF_STATUS: dict[int, type[StatusError]] = {
 }
 """HTTP status → the class that its error must be of, or of a subclass."""
 
+ERROR_OF_CODE: dict[str, type[StatusError]] = {
+    "API_KEY_INVALID": AuthenticationError,  # Google says it with 400
+}
+"""A provider's code → the class that its error must be of, whatever the status."""
+
 
 def check_outcome(expected: Expected, outcome: Response | CoreLLMError) -> None:
     """Assert that a call came to what the walk says: the answer, the provider's own error, or an error for want of one.
@@ -64,10 +70,10 @@ def check_outcome(expected: Expected, outcome: Response | CoreLLMError) -> None:
 
 
 def check_partial(expected: Expected, partial: Response) -> None:
-    """Assert that a partial response is what had come. Who answered may be unknown as long as nothing was said."""
+    """Assert that a partial response is what had come. Who answered may be unknown as long as no content came."""
     found = differences(expected, partial)
     found.pop("raw_finish_reason", None)  # a reason that an error followed was none
-    if not partial.parts:
+    if all(isinstance(part, ProviderPart) for part in partial.parts):
         found = {name: difference for name, difference in found.items() if name not in ("id", "model")}
     assert found == {}, f"the partial response differs: {found}"
 
@@ -80,7 +86,7 @@ def check_provider_error(expected: Expected, error: ProviderError) -> None:
     assert wanted.message in error.message, f"{wanted.message!r} is not in {error.message!r}"
     if wanted.status is not None:
         assert error.status_code == wanted.status
-        assert isinstance(error, ERROR_OF_STATUS[wanted.status]), repr(error)
+        assert isinstance(error, ERROR_OF_CODE.get(wanted.code or "", ERROR_OF_STATUS[wanted.status])), repr(error)
     if wanted.code is not None:
         assert error.code in (wanted.code, wanted.type), f"code {error.code!r}, not {wanted.code!r}"
 

@@ -29,6 +29,7 @@ from core_llm_conformance.walk import (
     walk_anthropic,
     walk_chat_completions,
     walk_gemini,
+    walk_grok,
     walk_ollama,
     walk_responses,
 )
@@ -95,11 +96,13 @@ class Speaker:
         provider: The name of an installed provider's entry point; empty for `AnyChat`.
         base_url: For a provider that has none of its own.
         options: Its configuration.
+        walk: Finds what a body of its holds, where that is not what the wire's does.
     """
 
     provider: str
     base_url: str | None = None
     options: Mapping[str, JsonValue] = field(default_factory=dict)
+    walk: Walk | None = None
 
     @property
     def is_installed(self) -> bool:
@@ -127,29 +130,35 @@ class AnyChat(Provider):
 ANY_CHAT = Speaker("")
 SPEAKERS: dict[tuple[str, str], Speaker] = {
     (CHAT.name, r"api\.openai\.com"): Speaker("openai"),
+    (CHAT.name, r"api\.x\.ai"): Speaker("grok", walk=walk_grok),
+    (CHAT.name, r"openrouter\.ai"): Speaker("openrouter"),
+    (CHAT.name, r"azure\.com"): Speaker("azure", base_url="https://recorded.test"),
     (CHAT.name, r""): ANY_CHAT,
     (ANTHROPIC.name, r""): Speaker("anthropic"),
     (GEMINI.name, r"generativelanguage\.googleapis\.com"): Speaker("gemini"),
     (GEMINI.name, r"aiplatform\.googleapis\.com"): Speaker("vertex", options={"project": "p", "location": "global"}),
     (OLLAMA.name, r""): Speaker("ollama"),
     (RESPONSES.name, r"api\.x\.ai"): Speaker("grok"),
-    (RESPONSES.name, r"azure\.com"): Speaker("azure"),
+    (RESPONSES.name, r"azure\.com"): Speaker("azure", base_url="https://recorded.test"),
     (RESPONSES.name, r"openrouter\.ai"): Speaker("openrouter"),
     (RESPONSES.name, r""): Speaker("openai"),
 }
 """Wire, the end of a host → who understands it; the first that fits."""
 
 
+_NUMBERED = (
+    "vertex-gemini/openinference__openinference-instrumentation-langchain_test_instrumentor__"
+    "test_gemini_token_counts_streaming.00e4ab"
+)
 NOT_REPLAYED = {
     "ollama/prism__ollama__structured-with-multiple-tools-structured-mode-1.f785e5.json#0": (
         "holds a Chat Completions body, though the request was one to /api/chat"
     ),
+    f"{_NUMBERED}.norm.yaml#0": "was asked for with numbers for names (enum-encoding=int), which ours never does",
+    f"{_NUMBERED}.yaml#0": "the same",
 }
 """Recording → why it is no answer of its wire."""
 PENDING = {
-    ("anthropic", "anthropic"),
-    ("gemini", "gemini"),
-    ("gemini", "vertex"),
     ("responses", "azure"),
     ("responses", "grok"),
     ("responses", "openai"),
@@ -184,7 +193,8 @@ class Case:
 
     def expected(self, body: bytes | None = None) -> Expected:
         """Return what the recording holds, or would hold if its body were `body`."""
-        return self.wire.walk(self.recording.body if body is None else body, status=self.recording.status)
+        walk = self.speaker.walk or self.wire.walk
+        return walk(self.recording.body if body is None else body, status=self.recording.status)
 
 
 def cases(corpus: Corpus) -> Iterator[Case]:

@@ -8,6 +8,7 @@ from core_llm_conformance.walk.anthropic import walk_anthropic
 from core_llm_conformance.walk.chat_completions import walk_chat_completions
 from core_llm_conformance.walk.expected import Expected, ExpectedCall, ExpectedError, ExpectedUsage
 from core_llm_conformance.walk.gemini import walk_gemini
+from core_llm_conformance.walk.grok import walk_grok
 from core_llm_conformance.walk.ollama import walk_ollama
 from core_llm_conformance.walk.responses import walk_responses
 
@@ -19,6 +20,7 @@ __all__ = [
     "walk_anthropic",
     "walk_chat_completions",
     "walk_gemini",
+    "walk_grok",
     "walk_ollama",
     "walk_responses",
 ]

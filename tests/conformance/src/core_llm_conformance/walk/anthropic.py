@@ -1,7 +1,7 @@
 """What an Anthropic Messages body holds, plain or streamed, for every recording that we have (checked 2026-11).
 
-A stream's terminal marker is ``message_stop``; what follows it counts for nothing. Server tools and their results
-(web search, code execution, MCP) are neither text nor calls.
+A stream's terminal marker is a stop reason, in ``message_delta``; what follows ``message_stop`` counts for nothing.
+Server tools and their results (web search, code execution, MCP) are neither text nor calls.
 """
 
 from __future__ import annotations
@@ -98,9 +98,9 @@ def _walk_stream(walk: _Walk, body: bytes, status: int) -> ExpectedError | None:
             case "message_delta":
                 delta = as_object(event.get("delta"))
                 walk.raw_finish_reason = as_text(delta.get("stop_reason")) or walk.raw_finish_reason
+                walk.has_marker = walk.raw_finish_reason is not None
                 _walk_usage(walk, as_object(event.get("usage")))
             case "message_stop":
-                walk.has_marker = True
                 return None
     return None
 

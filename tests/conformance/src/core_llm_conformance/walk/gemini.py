@@ -39,8 +39,6 @@ FINISH_REASONS = {
     "MISSING_THOUGHT_SIGNATURE": "error",
 }
 """The wire's words; any other is ``other``."""
-NUMBERED = {1: "STOP", 2: "MAX_TOKENS", 3: "SAFETY", 4: "RECITATION"}
-"""Enumerations as a server with protobuf's numbers writes them (Vertex, asked so)."""
 
 
 @dataclass(slots=True)
@@ -48,7 +46,7 @@ class _Walk:
     text: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
     calls: list[ExpectedCall] = field(default_factory=list)
-    usage: JsonObject = field(default_factory=dict)
+    usage: dict[str, int] = field(default_factory=dict)
     raw_finish_reason: str | None = None
     is_blocked: bool = False
     has_marker: bool = False
@@ -65,13 +63,13 @@ def walk_gemini(body: bytes, *, status: int = 200) -> Expected:
         status: The response's HTTP status.
     """
     if status >= HTTPStatus.BAD_REQUEST:
-        return Expected(error=_name_error(walk_error_response(body, status), body))
+        return Expected(error=_name_error(walk_error_response(body, status), _error_in(body)))
     walk = _Walk()
     is_plain = body.lstrip()[:1] == b"{"
     try:
         for chunk in [json.loads(body)] if is_plain else _chunks(body):
             if is_error(as_object(chunk)):
-                return _finish(walk, walk_error(as_object(chunk), status))
+                return _finish(walk, _name_error(walk_error(as_object(chunk), status), as_object(chunk)))
             _walk_chunk(walk, as_object(chunk))
     except ValueError:
         return _finish(walk, ExpectedError("malformed"))
@@ -90,9 +88,9 @@ def _chunks(body: bytes) -> Iterator[JsonValue]:
 def _walk_chunk(walk: _Walk, chunk: JsonObject) -> None:
     walk.id = walk.id or as_text(chunk.get("responseId")) or None
     walk.model = walk.model or as_text(chunk.get("modelVersion")) or None
-    usage = as_object(chunk.get("usageMetadata"))
-    if any(name.endswith("TokenCount") for name in usage):  # each counts anew from the beginning
-        walk.usage = usage
+    # Each chunk counts from the beginning, and may leave out what another has said.
+    counts = {name: first_count(value) for name, value in as_object(chunk.get("usageMetadata")).items()}
+    walk.usage |= {name: count for name, count in counts.items() if count is not None}
     if reason := as_text(as_object(chunk.get("promptFeedback")).get("blockReason")):
         walk.raw_finish_reason, walk.is_blocked, walk.has_marker = reason, True, True
     for candidate in as_objects(chunk.get("candidates")):
@@ -108,10 +106,8 @@ def _walk_candidate(walk: _Walk, candidate: JsonObject) -> None:
             call = as_object(part["functionCall"])
             arguments = call.get("args") or {}
             walk.calls.append(called_with(as_text(call.get("id")), as_text(call.get("name")), arguments))
-    reason = candidate.get("finishReason")
-    named = NUMBERED.get(reason, str(reason)) if isinstance(reason, int) else as_text(reason)
-    if named:
-        walk.raw_finish_reason, walk.has_marker = named, True
+    if reason := as_text(candidate.get("finishReason")):
+        walk.raw_finish_reason, walk.has_marker = reason, True
     elif parts:
         walk.raw_finish_reason, walk.has_marker = None, False
 
@@ -119,7 +115,7 @@ def _walk_candidate(walk: _Walk, candidate: JsonObject) -> None:
 def _finish(walk: _Walk, error: ExpectedError | None) -> Expected:
     is_complete = walk.has_marker and error is None
     raw = walk.raw_finish_reason
-    reason = "content_filter" if walk.is_blocked else FINISH_REASONS.get(raw, "other") if raw else "stop"
+    reason = "content_filter" if walk.is_blocked else FINISH_REASONS.get(raw or "", "other")
     return Expected(
         text="".join(walk.text),
         reasoning="".join(walk.reasoning),
@@ -134,8 +130,7 @@ def _finish(walk: _Walk, error: ExpectedError | None) -> Expected:
     )
 
 
-def _finish_usage(usage: JsonObject) -> ExpectedUsage:
-    counts = {name: first_count(value) for name, value in usage.items()}
+def _finish_usage(counts: dict[str, int]) -> ExpectedUsage:
     return ExpectedUsage(
         # The prompt is counted without what built-in tools put into it, the candidates without their thoughts.
         input_tokens=_total(counts.get("promptTokenCount"), counts.get("toolUsePromptTokenCount")),
@@ -150,10 +145,16 @@ def _total(*counts: int | None) -> int | None:
     return sum(known) if known else None
 
 
-def _name_error(error: ExpectedError, body: bytes) -> ExpectedError:
-    """Return the error with Google's word for it beside the number, either of which may be the code."""
+def _error_in(body: bytes) -> JsonObject:
     try:
-        inner = as_object(as_object(json.loads(body)).get("error"))
+        return as_object(json.loads(body))
     except ValueError:
-        return error
-    return replace(error, type=as_text(inner.get("status")) or None)
+        return {}
+
+
+def _name_error(error: ExpectedError, value: JsonObject) -> ExpectedError:
+    """Return the error with Google's words for it, either of which may be the code: the status, and the reason."""
+    inner = as_object(value.get("error"))
+    status = as_text(inner.get("status"))
+    reasons = [as_text(detail.get("reason")) for detail in as_objects(inner.get("details"))]
+    return replace(error, type=status or None, code=next(filter(None, reasons), status) or error.code)
