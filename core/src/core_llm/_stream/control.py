@@ -156,6 +156,10 @@ class _Watchdog:
     """One daemon thread a process, started with the first deadline; it holds only what still can expire."""
 
     def __init__(self) -> None:
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget everything; also after a fork, which leaves the thread behind, and with it a lock that it may hold."""
         self._condition = threading.Condition()
         self._heap: list[tuple[float, int, Control]] = []
         self._numbers = itertools.count()
@@ -205,5 +209,4 @@ class _Watchdog:
 
 _watchdog = _Watchdog()
 if hasattr(os, "register_at_fork"):
-    # A fork leaves the thread behind, and with it a lock that it may hold.
-    os.register_at_fork(after_in_child=_watchdog.__init__)  # begin anew
+    os.register_at_fork(after_in_child=_watchdog.begin_anew)
