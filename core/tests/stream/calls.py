@@ -5,7 +5,8 @@ So that a test is written once, and says what must hold for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar, Unpack
 
@@ -25,10 +26,12 @@ from core_llm import (
 )
 from core_llm._calls import ClientOptions
 from core_llm._config import Config
-from core_llm._config_model import TransportName
+from core_llm._config_model import NO_LIMITS, TransportName
 from core_llm._options import CallOptions
 from core_llm._stream.plan import Clock
 from core_llm.wire import ModelInfo
+
+from .tiny import at
 
 Mode = Literal["sync", "asyncio", "trio"]
 GUARD = 20.0
@@ -196,3 +199,15 @@ async def stream_async(
         outcome.error = error
     outcome.response = stream.response
     return outcome.checked(is_whole=outcome.error is None and take is None)
+
+
+@contextmanager
+def sync_client(url: str, transport: TransportName = "httpx") -> Iterator[Client]:
+    """Give a client without limits, so that nothing but the cancellation ends a call."""
+    with Client(config=config(), providers=[at(url)], limits=NO_LIMITS, transport=transport, max_retries=0) as client:
+        yield client
+
+
+def async_client(url: str, transport: TransportName = "httpx") -> AsyncClient:
+    """Return an async client of the same kind."""
+    return AsyncClient(config=config(), providers=[at(url)], limits=NO_LIMITS, transport=transport, max_retries=0)
