@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 
 import anyio
 import pytest
-from core_llm_conformance.script import Stall, json_answer, sse_answer
-from core_llm_conformance.server import FaultServer
 
 from core_llm import (
     AbortedError,
@@ -31,6 +29,8 @@ from core_llm import (
     hookimpl,
 )
 from core_llm.hookspecs import EventTransform, RequestRewriter, StreamObserver
+from core_llm_conformance.script import Stall, json_answer, sse_answer
+from core_llm_conformance.server import FaultServer
 
 from .calls import Caller, config, stream_sync
 from .tiny import HELLO, Locked, at, event, hello, plain
@@ -205,9 +205,7 @@ def test_an_observer_is_told_when_the_task_is_cancelled(backend: str) -> None:
     assert notes.told[-1] == "error AbortedError"
 
 
-def test_an_observer_that_raises_is_logged_and_harms_nothing(
-    caller: Caller, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_observer_that_raises_is_logged_and_harms_nothing(caller: Caller, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever method it is in; what it says is redacted."""
 
     class Broken(Notes):
