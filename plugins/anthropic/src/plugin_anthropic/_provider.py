@@ -7,11 +7,11 @@ from typing import ClassVar, Literal
 
 from pydantic import SecretStr
 
-from core_llm import Auth, Capabilities, HeaderAuth, OutgoingRequest, Provider, ProviderConfig, hookimpl
-from core_llm.wire import as_text
+from core_llm import Auth, Capabilities, ConfigError, HeaderAuth, OutgoingRequest, Provider, ProviderConfig, hookimpl
 from plugin_anthropic._models import MODELS, Model
 from plugin_anthropic._wire import Messages
 
+AUTH_KINDS = ("x-api-key", "bearer")
 OAUTH_TOKEN_START = "sk-ant-oat"
 OAUTH_BETA = "oauth-2025-04-20"
 GENERAL = Capabilities(
@@ -90,7 +90,11 @@ class Anthropic(Provider):
 
     def __init__(self, config: ProviderConfig | None = None, *, name: str | None = None) -> None:
         super().__init__(config, name=name)
-        self.auth = AnthropicAuth(is_bearer=as_text(self.config.options.get("auth")) == "bearer")
+        auth = self.config.options.get("auth", AUTH_KINDS[0])
+        if auth not in AUTH_KINDS:
+            msg = f"providers.{self.endpoint}.options.auth is {auth!r}; it is {' or '.join(AUTH_KINDS)}"
+            raise ConfigError(msg)
+        self.auth = AnthropicAuth(is_bearer=auth == "bearer")
 
 
 @hookimpl

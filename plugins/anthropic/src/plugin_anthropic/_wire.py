@@ -22,6 +22,7 @@ from core_llm.wire import (
     as_objects,
     as_text,
     decode_status_error,
+    merged_options,
     parse_object,
     response_from,
     usage_from,
@@ -99,8 +100,8 @@ class Messages(MessagesEncoding):
 
     def count_tokens(self, request: Request) -> Exchange[int]:
         """Count the input tokens of `request` at the provider, as a sans-I/O generator."""
-        options = request.provider_options.get(self.provider, {})
-        body = {name: value for name, value in {**self.encode_body(request), **options}.items() if name in COUNTED}
+        whole = merged_options(self.encode_body(request), request.provider_options.get(self.provider, {}))
+        body = {name: value for name, value in whole.items() if name in COUNTED}
         response = yield WireRequest("POST", "/messages/count_tokens", headers=self.headers(request), body=body)
         counted = as_index(parse_object(response.body, self.provider).get("input_tokens"))
         if counted is None:
