@@ -108,6 +108,7 @@ def test_bodies_without_an_error_object(body: bytes, said: str) -> None:
     [
         "This model's maximum context length is 4096 tokens.",
         "prompt is too long: 210000 tokens > 200000 maximum",
+        "input length and `max_tokens` exceed context limit: 190000 + 21333 > 200000",
         "the request exceeds the available context size",
         "input is too long for requested model",
         "Please reduce the length of the messages.",

@@ -74,7 +74,7 @@ WORD_STATUS: tuple[tuple[str, int], ...] = (
 """What an error object inside a 200 calls itself (part of its type or code, lower case) → the status it stands for."""
 
 CONTEXT_LENGTH = re.compile(
-    r"context[_ ](?:length|window|size)|maximum context|exceed_context_size|prompt is too long"
+    r"context[_ ](?:length|window|size|limit)|maximum context|exceed_context_size|prompt is too long"
     r"|too many (?:input )?tokens|input (?:is )?too long|max_prompt_tokens|reduce the length",
     re.IGNORECASE,
 )
