@@ -118,7 +118,11 @@ def test_many_calls_run_beside_each_other() -> None:
 
 def test_a_thread_that_returns_without_finish_was_interrupted(caller: Caller) -> None:
     """`finish` is the terminal marker."""
-    outcome = caller.stream(Here(lambda _, channel: channel.emit(PartsBuilder("here").text("Hel")) and None))
+
+    def say_hel(_request: Request, channel: LocalChannel) -> None:
+        channel.emit(PartsBuilder("here").text("Hel"))
+
+    outcome = caller.stream(Here(say_hel))
     assert isinstance(outcome.error, StreamInterruptedError)
     assert outcome.error.partial is not None
     assert outcome.error.partial.text == outcome.response.text == "Hel"
@@ -230,7 +234,11 @@ def test_limits_hold_for_a_model_that_says_nothing(caller: Caller, limits: Limit
 
 def test_getting_ready_is_under_the_total_limit_only(caller: Caller) -> None:
     """Fetching and loading a model takes what it takes, but not for ever."""
-    slow = Here(say_hello, lambda _request, _channel: threading.Event().wait(0.3) and None)
+
+    def load(_request: Request, _channel: LocalChannel) -> None:
+        threading.Event().wait(0.3)
+
+    slow = Here(say_hello, load)
     assert caller.stream(slow, limits=Limits(first_event=0.1)).response.text == "Hello"
     stuck = caller.stream(Here(say_hello, say_nothing), limits=Limits(total=0.1))
     assert isinstance(stuck.error, TimeoutExceededError)

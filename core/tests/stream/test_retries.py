@@ -255,7 +255,7 @@ def test_a_callable_that_raises_is_an_error_that_names_the_provider(caller: Call
 def test_a_callable_that_gives_no_key_is_an_error(caller: Caller, given: object) -> None:
     """What is no key is not sent, where the provider needs one."""
     with FaultServer() as server:
-        outcome = caller.stream(at(server.url, Locked), client={"api_keys": {"tiny": lambda: given}})  # type: ignore[dict-item, return-value]
+        outcome = caller.stream(at(server.url, Locked), client={"api_keys": {"tiny": lambda: given}})  # type: ignore[arg-type]
         assert server.requests == []
     assert isinstance(outcome.error, MissingAPIKeyError)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from pydantic import SecretStr
 
 from core_llm import (
     Client,
@@ -95,7 +96,7 @@ def test_a_key_does_not_go_unencrypted_to_another_machine(caller: Caller, host: 
 def test_a_key_in_a_header_is_a_key_too(caller: Caller) -> None:
     """A proxy's key in the configured headers, or one that the call adds."""
     configured = type("Proxied", (Tiny,), {"base_url": "http://models.test"})(
-        ProviderConfig(headers={"X-Proxy-Key": "k"})
+        ProviderConfig(headers={"X-Proxy-Key": SecretStr("k")})
     )
     for provider, headers in ((configured, {}), (at("http://models.test"), {"Authorization": "Bearer k"})):
         outcome = caller.stream(provider, extra_headers=headers)
@@ -141,7 +142,9 @@ def test_a_password_in_the_address_is_not_shown(caller: Caller) -> None:
 def test_what_goes_out_is_what_was_asked_for(wired: Caller) -> None:
     """Body, headers and query of wire, configuration and call, those nearer to the call winning."""
     given = ProviderConfig(
-        headers={"x-a": "configured", "x-b": "configured"}, query={"v": "1"}, provider_options={"top": {"a": 1, "b": 1}}
+        headers={"x-a": SecretStr("configured"), "x-b": SecretStr("configured")},
+        query={"v": "1"},
+        provider_options={"top": {"a": 1, "b": 1}},
     )
     with FaultServer(hello()) as server:
         provider: Provider = type("Set", (Tiny,), {"base_url": server.url, "headers": {"x-a": "provider"}})(given)

@@ -18,6 +18,7 @@ from core_llm import (
     ToolCall,
     Usage,
 )
+from core_llm.wire import JSONValue
 from core_llm_conformance.script import Answer, Drip, End, Flood, Reset, Send, Stall, json_answer, sse_answer
 from core_llm_conformance.server import FaultServer
 
@@ -158,7 +159,7 @@ def test_what_follows_done_in_the_same_bytes_is_not_read(caller: Caller) -> None
 
 def test_a_key_echoed_by_the_server_is_nowhere(wired: Caller, caplog: pytest.LogCaptureFixture) -> None:
     """A 401 whose body, headers and message hold the key shows it in no text that an error has."""
-    body = {"error": {"message": f"Incorrect API key provided: {KEY}", "code": f"bad_{KEY}"}}
+    body: JSONValue = {"error": {"message": f"Incorrect API key provided: {KEY}", "code": f"bad_{KEY}"}}
     answer = json_answer(body, 401, {"x-request-id": f"req-{KEY}", "x-echo": f"Bearer {KEY}"})
     with FaultServer(answer) as server:
         outcome = wired.stream(at(server.url, Locked), client={"api_keys": {"tiny": KEY}})

@@ -55,7 +55,7 @@ def test_an_answer_arrives_token_by_token(engine: LocalEngine) -> None:
 def test_a_greedy_answer_makes_sense(engine: LocalEngine) -> None:
     """The model is really there: its answer is about the question."""
     texts: list[str] = []
-    question = {"role": "user", "content": "Why is the sky blue?"}
+    question: JSONObject = {"role": "user", "content": "Why is the sky blue?"}
     engine.chat(
         {"messages": [question], "temperature": 0, "max_tokens": 40}, lambda c: texts.append(content(c)) or False
     )

@@ -19,8 +19,10 @@ from core_llm import (
     OutputSchema,
     TextDelta,
     TimeoutExceededError,
+    ToolSpec,
     UnsupportedError,
 )
+from core_llm.wire import JSONValue
 from plugin_local._engine import LocalEngine
 
 MODEL = "local:smollm2"
@@ -52,8 +54,8 @@ async def test_the_async_client_gives_the_same_answer() -> None:
     with Client() as client:
         expected = client.generate(MODEL, "Why is the sky blue?", max_tokens=12, temperature=0).text
     async with (
-        AsyncClient() as client,
-        client.stream(MODEL, "Why is the sky blue?", max_tokens=12, temperature=0) as stream,
+        AsyncClient() as asynchronous,
+        asynchronous.stream(MODEL, "Why is the sky blue?", max_tokens=12, temperature=0) as stream,
     ):
         texts = [text async for text in stream.iter_text()]
     assert "".join(texts) == expected
@@ -89,12 +91,12 @@ def test_the_total_limit_holds_while_a_long_prompt_is_read(engine: LocalEngine) 
 @pytest.mark.usefixtures("engine")
 async def test_an_answer_can_have_a_schema() -> None:
     """A schema binds even a small model, by a grammar."""
-    schema = {"type": "object", "properties": {"number": {"type": "integer"}}, "required": ["number"]}
+    schema: dict[str, JSONValue] = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
     async with AsyncClient() as client:
         response = await client.generate(
             MODEL, "Give me a number.", output=OutputSchema(json_schema=schema), max_tokens=40, temperature=0
         )
-    assert response.text.replace(" ", "").replace("\n", "").startswith('{"number":')
+    assert response.text.replace(" ", "").replace("\n", "").startswith('{"n":')
 
 
 @pytest.mark.usefixtures("engine")
@@ -123,7 +125,7 @@ def test_an_option_of_another_type_is_named(options: dict[str, str | float]) -> 
 
 def test_tools_are_refused_where_the_model_would_never_hear_of_them() -> None:
     """The default model has no place for tools in its template, so they are an error, not ignored."""
-    tool = {"name": "f", "parameters": {"type": "object"}}
+    tool = ToolSpec(name="f", parameters={"type": "object"})
     with Client() as client, pytest.raises(UnsupportedError, match="does not support tools"):
         client.generate(MODEL, "Hi", tools=[tool])
 
