@@ -99,6 +99,7 @@ class Calls:
         self._registry.load_plugins()
         self._api_keys = dict(options.get("api_keys", {}))
         self._limits = as_limits(options.get("limits"))
+        self._max_retries = options.get("max_retries")
         self._clock = options.get("clock", CLOCK)
         self._targets: dict[str | None, _Target] = {}
         self.values = self._registry.config.values
@@ -187,7 +188,7 @@ class Calls:
             capabilities=provider.capabilities_for(model),
             limits=limits,
             settings=self.values.settings.merged(own.settings),
-            max_retries=self.values.max_retries if own.max_retries is None else own.max_retries,
+            max_retries=next(n for n in (self._max_retries, own.max_retries, self.values.max_retries) if n is not None),
             credentials=self._credentials(provider),
             provider_options=dict(own.provider_options),
         )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from core_llm_conformance.script import Answer, Reset, Send, Stall, json_answer
-from core_llm_conformance.server import FaultServer, RecordedRequest
 
 from core_llm import (
     AuthenticationError,
@@ -22,6 +20,8 @@ from core_llm import (
 )
 from core_llm._stream import control as control_module
 from core_llm.wire import Exchange, ModelInfo, WireFormat, WireRequest
+from core_llm_conformance.script import Answer, Reset, Send, Stall, json_answer
+from core_llm_conformance.server import FaultServer, RecordedRequest
 
 from .calls import Caller
 from .tiny import Locked, TinyWire, at
@@ -80,7 +80,9 @@ def test_what_goes_wrong_is_an_error_of_this_package(caller: Caller, answer: Ans
     assert raised.value.provider == "tiny"  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("answer", [Answer(before=[Stall()]), Answer(200, {}, [Send(b"{"), Stall()])], ids=["head", "body"])
+@pytest.mark.parametrize(
+    "answer", [Answer(before=[Stall()]), Answer(200, {}, [Send(b"{"), Stall()])], ids=["head", "body"]
+)
 def test_limits_hold(wired: Caller, answer: Answer) -> None:
     """A listing does not hang either."""
     with FaultServer(answer) as server, pytest.raises(TimeoutExceededError) as raised:

@@ -68,19 +68,24 @@ class Notes:
     partial: Response | None = None
 
     def on_start(self, request: Request) -> None:
+        """Note the prompt."""
         self.told.append(f"start {request.messages[-1].text}")
 
     def on_event(self, event: StreamEvent) -> None:
+        """Note the type."""
         self.told.append(event.type)
 
     def on_retry(self, retrying: Retrying) -> None:
+        """Note the attempt."""
         self.told.append(f"retry {retrying.attempt}")
 
     def on_error(self, error: CoreLLMError, partial: Response) -> None:
+        """Note the class, and keep what came."""
         self.told.append(f"error {type(error).__name__}")
         self.partial = partial
 
     def on_finish(self, response: Response) -> None:
+        """Note the text."""
         self.told.append(f"finish {response.text}")
 
 
@@ -132,7 +137,7 @@ def test_a_rewriter_that_returns_no_request_stops_the_call(caller: Caller, resul
 def test_a_rewriter_that_raises_stops_the_call(caller: Caller) -> None:
     """As an error of this package, in which its own is a stand-in."""
 
-    def fail(request: Request) -> Request:
+    def fail(_: Request) -> Request:
         raise LookupError("no policy for this user")
 
     with FaultServer() as server, pytest.raises(PluginError, match="no policy for this user"):
@@ -213,7 +218,7 @@ def test_an_observer_that_raises_is_logged_and_harms_nothing(caller: Caller, cap
             raise ValueError(f"cannot store {event.type} with tiny-secret-4711")
 
         def on_finish(self, response: Response) -> None:
-            raise OSError("disk full")
+            raise OSError(f"disk full at {response.text}")
 
     with FaultServer(hello()) as server, caplog.at_level(logging.WARNING, "core_llm"):
         outcome = caller.stream(
@@ -305,7 +310,7 @@ def test_a_transform_that_raises_ends_the_call(caller: Caller) -> None:
     notes = Notes()
 
     def fail(event: StreamEvent) -> Iterable[StreamEvent]:
-        if isinstance(event, TextDelta):
+        if event.type == "text_delta":
             raise RuntimeError("no rule for this")
         return (event,)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import anyio
 import pytest
@@ -52,7 +53,7 @@ def test_all_ways_of_calling_give_the_same(body: bytes) -> None:
     for mode in ("sync", "asyncio", "trio"):
         for transport in ("httpx", "httpx2"):
             with FaultServer(*[sse_answer(body)] * 3) as server:
-                outcomes.append(told(Caller(mode, transport).stream(at(server.url))))  # type: ignore[arg-type]
+                outcomes.append(told(Caller(mode, transport).stream(at(server.url))))
     assert [outcome == outcomes[0] for outcome in outcomes] == [True] * 6
 
 
@@ -76,7 +77,7 @@ def test_all_ways_of_calling_go_the_same_way(answers: list[Answer]) -> None:
     outcomes = []
     for mode in ("sync", "asyncio", "trio"):
         with FaultServer(*answers) as server:
-            outcome = Caller(mode).stream(at(server.url))  # type: ignore[arg-type]
+            outcome = Caller(mode).stream(at(server.url))
             errors = [type(each.error).__name__ for each in outcome.events if isinstance(each, Retrying)]
             events = [without_cause(each) for each in outcome.events]
             outcomes.append((events, errors, outcome.response, type(outcome.error), len(server.requests)))
@@ -106,7 +107,7 @@ class Cutting:
 def pieces_of(body: bytes, cuts: set[int]) -> list[bytes]:
     """Return the body cut at these positions."""
     places = [0, *sorted(cuts), len(body)]
-    return [body[start:end] for start, end in zip(places, places[1:], strict=False) if start < end]
+    return [body[start:end] for start, end in pairwise(places) if start < end]
 
 
 Ask = Callable[[list[bytes]], list[tuple[list[object], object, str]]]
