@@ -84,6 +84,21 @@ def test_an_entry_point_of_the_name_is_the_provider(install: Install) -> None:
     assert plugins.provider("acme") is plugins.provider("acme")
 
 
+def test_the_usual_variable_has_the_address() -> None:
+    """A provider's own environment variable moves its address; configuration goes over it."""
+
+    class Movable(Given):
+        base_url_env = "ACME_BASE_URL"
+
+    def address(**acme: object) -> str:
+        environ = {"ACME_BASE_URL": "https://moved.example/v1"}
+        config = Config.load(environ=environ, arguments={"providers": {"acme": acme}})
+        return PluginRegistry(config, providers=[Movable]).provider("acme").base_url
+
+    assert address() == "https://moved.example/v1"
+    assert address(base_url="https://configured.example") == "https://configured.example"
+
+
 def test_only_the_plugin_that_is_asked_for_is_imported(install: Install) -> None:
     """None is imported to make a registry or to list what is installed, and no other one to find a provider."""
     install("plugin-acme", {"plugin_acme": ACME}, providers="acme = plugin_acme")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from core_llm._config import Config
 from core_llm._config_layers import Layer
+from core_llm._config_model import ProviderConfig
 from core_llm._errors import (
     ConfigError,
     CoreLLMError,
@@ -126,7 +127,7 @@ class PluginRegistry:
         section = self.config.values.providers.get(name)
         if name in self._given or section is None or section.type in (None, name):
             label, offer = self._find(name)
-            return make_provider(offer, name, section, label)
+            return make_provider(offer, name, self._with_address(offer, section), label)
         setting = f"providers.{name}.type"
         try:
             label, offer = self._find(str(section.type))
@@ -136,6 +137,13 @@ class PluginRegistry:
             msg = f"{setting} = {section.type!r}: {label} has that as a finished provider; an endpoint needs a class"
             raise ConfigError(msg)
         return make_provider(offer, name, section, label)
+
+    def _with_address(self, offer: Offer, section: ProviderConfig | None) -> ProviderConfig | None:
+        """Return the provider's section with the address from its environment variable, where none is configured."""
+        if isinstance(offer, Provider) or offer.base_url_env is None or (section is not None and section.base_url):
+            return section
+        address = self.config.variable(offer.base_url_env)
+        return (section or ProviderConfig()).model_copy(update={"base_url": address}) if address else section
 
     def _find(self, name: str) -> tuple[str, Offer]:
         """Return who offers a provider, and the offer."""

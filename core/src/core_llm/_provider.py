@@ -82,6 +82,7 @@ class Provider:
     Attributes:
         name: What stands before the colon in a model id; lower case.
         base_url: Where it is; configuration may override it.
+        base_url_env: The environment variable that usually holds another address; configuration goes over it.
         api_key_env: The environment variable that usually holds its key, or several, the first that is set winning.
         needs_api_key: False where a server may be without one.
         wire_format: How to speak to it.
@@ -95,6 +96,7 @@ class Provider:
     name: ClassVar[str]
     contract_version: ClassVar[int] = CONTRACT_VERSION
     base_url: str = ""
+    base_url_env: ClassVar[str | None] = None
     api_key_env: ClassVar[str | tuple[str, ...] | None] = None
     needs_api_key: ClassVar[bool] = True
     wire_format: ClassVar[type[WireFormat] | None] = None

@@ -26,6 +26,7 @@ class Azure(Provider):
     """Deployments of one Azure resource. API: https://learn.microsoft.com/azure/ai-foundry/openai (checked 2026-11)."""
 
     name = "azure"
+    base_url_env = "AZURE_OPENAI_ENDPOINT"
     api_key_env = "AZURE_OPENAI_API_KEY"
     wire_format = AzureChat
     auth = AzureAuth()

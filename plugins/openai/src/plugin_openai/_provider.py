@@ -45,6 +45,7 @@ class OpenAI(Provider):
 
     name = "openai"
     base_url = "https://api.openai.com/v1"
+    base_url_env = "OPENAI_BASE_URL"
     api_key_env = "OPENAI_API_KEY"
     wire_format = OpenAIChat
     capabilities: ClassVar[Mapping[str, Capabilities]] = {
