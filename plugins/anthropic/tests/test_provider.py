@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from core_llm import Client, ConfigError, OutgoingRequest, ProviderConfig, StreamInterruptedError, UnsupportedError
-from core_llm.wire import JSONValue
+from core_llm.wire import JSONObject, JSONValue
 from plugin_anthropic import Anthropic
 
 ANSWER = {
@@ -105,7 +105,7 @@ def test_models_and_counts() -> None:
 def test_the_provider_s_own_fields_are_merged() -> None:
     """What only this API has goes through `provider_options`."""
     seen: list[httpx.Request] = []
-    options = {"anthropic": {"metadata": {"user_id": "u"}, "thinking": {"display": "omitted"}}}
+    options: dict[str, JSONObject] = {"anthropic": {"metadata": {"user_id": "u"}, "thinking": {"display": "omitted"}}}
     client = client_that_keeps(seen)
     client.generate("anthropic:claude-opus-5", "Hi", reasoning_effort="high", provider_options=options)
     sent = json.loads(seen[0].content)
