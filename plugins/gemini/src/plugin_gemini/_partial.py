@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from core_llm.wire import JSONObject, JSONValue, as_objects, as_text
+from core_llm.wire import JSONObject, JSONValue, as_object, as_objects, as_text
 
 _STEP = re.compile(r"""\.([^.\[\]]+)|\[(\d+)\]|\['([^']*)'\]|\["([^"]*)"\]""")
 _VALUES = ("stringValue", "numberValue", "boolValue", "nullValue")
@@ -91,7 +91,7 @@ def _child(holder: JSONValue, step: Step, empty: JSONValue) -> JSONValue:
 
 
 def _put(holder: JSONValue, step: Step, value: JSONValue) -> None:
-    if isinstance(holder, dict):
-        holder[str(step)] = value
-    elif isinstance(holder, list):
+    if isinstance(holder, list):
         holder[int(step)] = value
+    else:
+        as_object(holder)[str(step)] = value
