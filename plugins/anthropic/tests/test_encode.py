@@ -299,6 +299,20 @@ def test_what_is_not_valid_stays_here() -> None:
     assert body["messages"][1] == {"role": "assistant", "content": [{"type": "text", "text": "Yes."}]}
 
 
+def test_a_turn_of_nothing_but_thoughts_is_left_out() -> None:
+    """The API refuses thoughts at the end of a turn; what follows in the same turn keeps them."""
+    thought = ReasoningPart(text="Hm.", provider_state={"anthropic": {"signature": "S"}})
+    body = body_of(Message.user("Hi"), Message.assistant(thought), Message.user("Well?"))
+    assert body["messages"] == [
+        {"role": "user", "content": [{"type": "text", "text": "Hi"}]},
+        {"role": "user", "content": [{"type": "text", "text": "Well?"}]},
+    ]
+    body = body_of(Message.user("Hi"), Message.assistant(thought), Message.assistant("Yes."))
+    assert isinstance(body["messages"], list)
+    signed: JSONValue = {"type": "thinking", "thinking": "Hm.", "signature": "S"}
+    assert body["messages"][1] == {"role": "assistant", "content": [signed, {"type": "text", "text": "Yes."}]}
+
+
 def test_tools_and_their_choice() -> None:
     """A strict tool is closed to other properties; a choice is an object."""
     tools = (WEATHER, WEATHER.model_copy(update={"is_strict": True, "description": ""}), ToolSpec(name="now"))

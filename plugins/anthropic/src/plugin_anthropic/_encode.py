@@ -170,14 +170,10 @@ class MessagesEncoding(WireFormat):
             elif blocks:
                 turns.append((role, blocks))
         for role, blocks in turns:
-            if role == "user":
-                blocks.sort(key=lambda block: block.get("type") != "tool_result")
-        if turns and turns[-1][0] == "assistant" and turns[-1][1][-1].get("type") == "text":
-            last = turns[-1][1][-1]
-            last["text"] = as_text(
-                last.get("text")
-            ).rstrip()  # the API refuses an answer to go on with that ends in a blank
-        return system, [{"role": role, "content": [*blocks]} for role, blocks in turns]
+            _settle(role, blocks)
+        if turns and turns[-1][0] == "assistant":
+            _strip_end(turns[-1][1])
+        return system, [{"role": role, "content": [*blocks]} for role, blocks in turns if blocks]
 
     def encode_system(self, message: Message) -> list[Block]:
         """Return an instruction as text blocks.
@@ -197,8 +193,8 @@ class MessagesEncoding(WireFormat):
     def encode_assistant(self, message: Message) -> list[Block]:
         """Return what the model said.
 
-        Left out are files, calls and blocks that were cut off, thoughts without the signature that makes them valid
-        (interrupted ones, another provider's), and thoughts after which nothing comes, which the API refuses.
+        Left out are files, calls and blocks that were cut off, and thoughts without the signature that makes them
+        valid: interrupted ones, and another provider's.
         """
         blocks = []
         for part in message.parts:
@@ -209,8 +205,6 @@ class MessagesEncoding(WireFormat):
                     sources = [source.raw for source in part.citations if _is_own(source.raw)]
                     block |= {"citations": [*sources]} if sources else {}
                 blocks.append(block)
-        while blocks and blocks[-1].get("type") in _THINKING:
-            blocks.pop()
         return blocks
 
     def encode_part(self, part: Part) -> Block | None:
@@ -242,11 +236,9 @@ class MessagesEncoding(WireFormat):
         if not isinstance(result.content, str):
             content = [piece for part in result.content if (piece := self.encode_part(part)) is not None]
         if result.is_error:
-            block |= {
-                "is_error": True,
-                "content": content or "The tool failed.",
-            }  # the API wants an error to say something
-        elif content:
+            block["is_error"] = True
+            content = content or "The tool failed."  # the API wants an error to say something
+        if content:
             block["content"] = content
         return block
 
@@ -280,6 +272,20 @@ class MessagesEncoding(WireFormat):
             raise UnsupportedError(msg, feature="document_input", provider=self.provider) from None
 
 
+def _settle(role: str, blocks: list[Block]) -> None:
+    """Put the results of tools first, and drop thoughts after which nothing comes; the API refuses anything else."""
+    if role == "user":
+        blocks.sort(key=lambda block: block.get("type") != "tool_result")
+    while blocks and blocks[-1].get("type") in _THINKING:
+        blocks.pop()
+
+
+def _strip_end(blocks: list[Block]) -> None:
+    """Take the blanks from the end of an answer that the model is to go on with; the API refuses them."""
+    if blocks and blocks[-1].get("type") == "text":
+        blocks[-1]["text"] = as_text(blocks[-1].get("text")).rstrip()
+
+
 def _tool_id(given: str) -> str:
     """Return an id of a call that the API takes; those of other providers may have other letters."""
     return _NOT_IN_ID.sub("_", given)
@@ -291,11 +297,8 @@ def _is_own(citation: JSONObject) -> bool:
 
 
 def _has_file_id(request: Request) -> bool:
-    for message in request.messages:
-        for part in message.parts:
-            content = (
-                part.content if isinstance(part, ToolResultPart) and not isinstance(part.content, str) else (part,)
-            )
-            if any(isinstance(piece, FilePart) and piece.file_id is not None for piece in content):
-                return True
+    for part in (part for message in request.messages for part in message.parts):
+        inside = part.content if isinstance(part, ToolResultPart) else (part,)
+        if any(isinstance(piece, FilePart) and piece.file_id is not None for piece in inside):
+            return True
     return False
