@@ -104,7 +104,15 @@ def tests(session: nox.Session, package: Path) -> None:
 def together(session: nox.Session) -> None:
     """Test the repository as a whole, all packages installed at once."""
     install(session, *PACKAGES, tests=True, tools="test")
-    session.run("pytest", "tests", "--ignore=tests/conformance", *session.posargs)
+    session.run("pytest", "tests", "--ignore=tests/conformance", "--ignore=tests/differential", *session.posargs)
+
+
+@nox.session(default=False)
+def differential(session: nox.Session) -> None:
+    """Read every recorded stream with its vendor's own library and with ours: the same, but for what is listed."""
+    install(session, *PACKAGES, tests=True, tools="differential")
+    session.run("mypy", "tests/differential")
+    session.run("pytest", "tests/differential", *session.posargs)
 
 
 @nox.session
