@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
+import httpx
 import pytest
 
-from core_llm import TextDelta, Usage, UsageUpdate
+from core_llm import Client, StreamInterruptedError, TextDelta, Usage, UsageUpdate
 from core_llm.wire import Frame, JSONObject
 from plugin_gemini import Gemini
 from plugin_gemini._template import CountedText
@@ -65,6 +66,22 @@ def test_a_stream_that_breaks_off_has_its_last_counts() -> None:
         UsageUpdate(Usage(output_tokens=4, raw={"candidatesTokenCount": 4}))
     ]
     assert not decoder.is_complete
+
+
+def test_a_broken_stream_raises_with_what_was_counted() -> None:
+    """The partial response has the text that came and the newest counts, though most frames were not parsed."""
+    frames = [chunk({"text": "a"}, usage={"promptTokenCount": 7, "candidatesTokenCount": n}) for n in range(5)]
+    body = "".join(f"data: {json.dumps(frame)}\n\n" for frame in frames)
+    answer = httpx.Response(200, text=body, headers={"content-type": "text/event-stream"})
+    http = httpx.Client(transport=httpx.MockTransport(lambda _: answer))
+    client = Client(providers=[Gemini], api_keys={"gemini": "made-up-key"}, http_client=http, max_retries=0)
+    with pytest.raises(StreamInterruptedError) as caught, client.stream("gemini:m", "Hi") as stream:
+        list(stream)
+    assert caught.value.partial is not None
+    assert caught.value.partial.text == "aaaaa"
+    assert caught.value.partial.usage == Usage(
+        input_tokens=7, output_tokens=4, raw={"promptTokenCount": 7, "candidatesTokenCount": 4}
+    )
 
 
 LEARNT = b'{"candidates":[{"content":{"parts":[{"text":"a"}]}}],"usageMetadata":{"n":1},"responseId":"r"}'
