@@ -78,7 +78,6 @@ class Anthropic(Provider):
 
     name = "anthropic"
     base_url = "https://api.anthropic.com/v1"
-    base_url_env = "ANTHROPIC_BASE_URL"
     api_key_env = "ANTHROPIC_API_KEY"
     wire_format = Messages
     capabilities: ClassVar[Mapping[str, Capabilities]] = {
