@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from core_llm._json import JSONObject, JSONValue
 from core_llm.wire.base import Decoder, Exchange, ModelInfo, WireFormat, WireRequest, WireResponse, response_from
 from core_llm.wire.chat_completions import ChatCompletions
@@ -16,6 +18,10 @@ from core_llm.wire.template import TextTemplate
 from core_llm.wire.tool_calls import ToolCallAssembler
 from core_llm.wire.usage import UsageFields, usage_from
 
+if TYPE_CHECKING:
+    from core_llm.wire.responses import Responses
+    from core_llm.wire.responses_decode import ResponsesDecoder
+
 __all__ = [
     "ChatCompletions",
     "ChatDecoder",
@@ -28,6 +34,8 @@ __all__ = [
     "JSONValue",
     "ModelInfo",
     "PartsBuilder",
+    "Responses",
+    "ResponsesDecoder",
     "TextTemplate",
     "ToolCallAssembler",
     "UsageFields",
@@ -47,3 +55,19 @@ __all__ = [
     "response_from",
     "usage_from",
 ]
+_LATE = {"Responses": "core_llm.wire.responses", "ResponsesDecoder": "core_llm.wire.responses_decode"}
+"""Names of a wire that few providers speak, imported when they are first used: the others shall not pay for it."""
+
+
+if not TYPE_CHECKING:  # a type checker would take any name for a public one
+
+    def __getattr__(name: str) -> object:
+        """Import a name of `_LATE` when it is first used."""
+        if name not in _LATE:
+            msg = f"module 'core_llm.wire' has no attribute {name!r}"
+            raise AttributeError(msg)
+        from importlib import import_module  # noqa: PLC0415  # needed for these names only
+
+        value: object = getattr(import_module(_LATE[name]), name)
+        globals()[name] = value
+        return value

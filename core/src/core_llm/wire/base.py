@@ -108,6 +108,11 @@ class Decoder(ABC):
         self.is_complete = False
         self.is_done = False
 
+    @property
+    def cursor(self) -> int | None:
+        """Where the stream stands, as `WireFormat.encode_resume` wants it; None on a wire that numbers no events."""
+        return None
+
     @abstractmethod
     def feed(self, frame: Frame) -> Sequence[StreamEvent]:
         """Take the next frame and return the events it makes, none or several.

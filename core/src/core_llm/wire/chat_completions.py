@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from core_llm._errors import MalformedResponseError
 from core_llm._json import JSONObject, JSONValue
@@ -19,9 +19,8 @@ from core_llm._response import FinishReason, Response, Usage
 from core_llm.wire.base import Exchange, ModelInfo, WireRequest, response_from
 from core_llm.wire.chat_decode import FRAME_SHOWN, ChatDecoder
 from core_llm.wire.chat_encode import ChatEncoding
-from core_llm.wire.chat_values import read_model
-from core_llm.wire.errors import error_from_object
 from core_llm.wire.guards import as_index, as_objects
+from core_llm.wire.listing import read_listing
 from core_llm.wire.usage import UsageFields, first_count, usage_from
 
 FIRST_ERROR_STATUS = 400
@@ -125,15 +124,4 @@ class ChatCompletions(ChatEncoding):
     def list_models(self) -> Exchange[tuple[ModelInfo, ...]]:
         """List the provider's models, as a sans-I/O generator."""
         response = yield WireRequest("GET", self.models_path, headers=self.headers())
-        try:
-            body: JSONValue = from_json(response.body)
-        except ValueError:
-            shown = response.body[:FRAME_SHOWN].decode("utf-8", "replace")
-            raise MalformedResponseError(f"{self.provider} did not list its models as JSON", frame=shown) from None
-        if isinstance(body, dict) and (error := self.find_error(body)) is not None:
-            raise error_from_object(error, headers=response.headers)
-        listed = body.get("data", body.get("models")) if isinstance(body, dict) else body
-        if not isinstance(listed, list):
-            shown = response.body[:FRAME_SHOWN].decode("utf-8", "replace")
-            raise MalformedResponseError(f"{self.provider} answered with no list of models", frame=shown)
-        return tuple(model for item in as_objects(listed) if (model := read_model(item)) is not None)
+        return read_listing(response, self.provider, self.find_error)

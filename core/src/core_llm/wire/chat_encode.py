@@ -28,6 +28,7 @@ from core_llm._messages import (
 from core_llm._request import NamedToolChoice, OutputSchema, Request, Settings, ToolSpec
 from core_llm.wire.base import WireFormat, WireRequest
 from core_llm.wire.guards import as_objects
+from core_llm.wire.knobs import mapped_settings
 
 
 class ChatEncoding(WireFormat):
@@ -100,18 +101,7 @@ class ChatEncoding(WireFormat):
         Raises:
             UnsupportedError: A knob is set for which the wire has no field.
         """
-        fields: JSONObject = {}
-        for name in sorted(settings.model_fields_set):
-            value = getattr(settings, name)
-            if value is None:
-                continue
-            if name not in self.settings_fields:
-                msg = (
-                    f"{self.provider} has no field for the setting {name!r}; "
-                    f"leave it out, or pass the provider's own field in provider_options"
-                )
-                raise UnsupportedError(msg, feature=name, provider=self.provider)
-            fields[self.settings_fields[name]] = list(value) if isinstance(value, tuple) else value
+        fields = mapped_settings(settings, self.settings_fields, provider=self.provider)
         if settings.top_logprobs is not None and settings.logprobs is None:
             fields[self.settings_fields.get("logprobs", "logprobs")] = True  # the wire wants both
         return fields
