@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from core_llm._config_model import TransportName
 from core_llm._errors import ConfigError, RedactedCause
 from core_llm._inflate import inflate_for
+from core_llm._logging import redact_logs_of
 from core_llm._provider import OutgoingRequest
 from core_llm._sockets import close_broken_handshakes, current, shut_down, watch_sockets
 from core_llm._stream.effects import Failed, Head
@@ -44,6 +45,7 @@ def library(name: TransportName) -> ModuleType:
     Raises:
         ConfigError: It is not installed.
     """
+    redact_logs_of(name)
     try:
         return importlib.import_module(name)
     except ImportError:
@@ -60,6 +62,7 @@ def library_of(client: object) -> ModuleType:
     for name in ("httpx", "httpx2"):
         module = sys.modules.get(name)
         if module is not None and isinstance(client, module.Client | module.AsyncClient):
+            redact_logs_of(name)
             return module
     msg = f"http_client must be a client of httpx or httpx2, not {type(client).__module__}.{type(client).__qualname__}"
     raise ConfigError(msg)
