@@ -249,4 +249,4 @@ if not TYPE_CHECKING:  # a type checker would take any name for a public one
 
 def __dir__() -> list[str]:
     """List the public names."""
-    return sorted([*globals(), *_HOME_OF, "__version__"])
+    return sorted({*globals(), *_HOME_OF, "__version__"})

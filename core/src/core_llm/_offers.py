@@ -88,8 +88,8 @@ def unknown_provider(name: str, installed: Sequence[str], notes: Sequence[str]) 
     listed = f"installed: {', '.join(installed)}" if installed else "none is installed"
     msg = f"no provider {name!r}; {listed}"
     known = known_providers()
-    if name in known and not notes:
-        msg += f"; to install it: pip install {known[name]}"
+    if name in known:
+        msg += "" if notes else f"; to install it: pip install {known[name]}"
     elif near := get_close_matches(name.lower(), installed, n=1):
         msg += f"; did you mean {near[0]!r}?"
     elif near := get_close_matches(name.lower(), known, n=1):
