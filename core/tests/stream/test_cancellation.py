@@ -260,7 +260,7 @@ async def test_a_cancelled_scope_closes_the_connection(answer: Answer, transport
     with FaultServer(answer, hello()) as server:
         async with async_client(server.url, transport) as client:
             stream = client.stream("tiny:m", "Hi")
-            with anyio.move_on_after(0.2) as scope:
+            with anyio.move_on_after(0.1) as scope:
                 async with stream:
                     await stream.finish()
             assert scope.cancelled_caught
@@ -299,7 +299,7 @@ def test_a_cancelled_scope_of_trio_closes_the_connection(transport: TransportNam
     async def main(server: FaultServer) -> None:
         async with async_client(server.url, transport) as client:
             stream = client.stream("tiny:m", "Hi")
-            with trio.move_on_after(0.2) as scope:
+            with trio.move_on_after(0.1) as scope:
                 async with stream:
                     await stream.finish()
             assert scope.cancelled_caught

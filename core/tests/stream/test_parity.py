@@ -123,7 +123,7 @@ def ask() -> object:
 
 
 @pytest.mark.parametrize("body", [RICH, CUT, ERROR], ids=["rich", "cut", "error"])
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_wherever_the_bytes_are_cut_the_same_comes_of_them(ask: Ask, body: bytes, data: st.DataObject) -> None:
     """Frames, characters and chunks may be cut anywhere."""

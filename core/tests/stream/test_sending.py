@@ -211,7 +211,7 @@ def test_a_handshake_that_gets_stuck_is_given_up(wired: Caller) -> None:
     import socket  # noqa: PLC0415  # only here
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        outcome = wired.stream(at(f"https://localhost:{silent.getsockname()[1]}"), limits=Limits(total=0.3))
+        outcome = wired.stream(at(f"https://localhost:{silent.getsockname()[1]}"), limits=Limits(total=0.2))
     assert isinstance(outcome.error, TimeoutExceededError)
     assert outcome.error.limit == "total"
 

@@ -123,10 +123,10 @@ def test_a_silent_server_after_the_marker_is_not_waited_for_long(caller: Caller)
 def test_a_drip_without_end_is_stopped_by_the_total_limit(caller: Caller, drip: Drip | Flood) -> None:
     """Neither pings nor content keep a call alive beyond its total limit."""
     with FaultServer(sse_answer(HELLO[0], drip)) as server:
-        outcome = caller.stream(at(server.url), limits=Limits(total=0.4))
+        outcome = caller.stream(at(server.url), limits=Limits(total=0.25))
         server.connections[0].closed_by_client.wait()
     assert isinstance(outcome.error, TimeoutExceededError)
-    assert (outcome.error.limit, outcome.error.seconds) == ("total", 0.4)
+    assert (outcome.error.limit, outcome.error.seconds) == ("total", 0.25)
     assert outcome.response.text.startswith("Hel")
     assert outcome.error.partial == outcome.response
 
