@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import pickle  # errors of ours must survive it
 import socket
@@ -24,29 +25,37 @@ from core_llm import (
 )
 from core_llm._calls import ClientOptions
 from core_llm._config import Config
+from core_llm._options import CallOptions
 from core_llm_conformance.script import Answer, Reset, Send, Stall, json_answer, sse_answer
 from core_llm_conformance.server import FaultServer
 
 from .calls import Caller, Outcome
 from .tiny import HELLO, Locked, at, event
 
-KEY = "walrus+made/up=4711"
-"""Like no provider's keys, so that only knowing it can mask it; and written differently in an address."""
+NUMBERS = itertools.count(1000)
 
-SCRIPT: dict[str, Answer] = {
-    "echo in a 401": json_answer(
-        {"error": {"message": f"Incorrect API key: {KEY}", "code": KEY}}, 401, {"x-request-id": KEY, "x-echo": KEY}
-    ),
-    "echo in a 400": Answer(400, {"content-type": "text/plain"}, [Send(f"Bearer {KEY} is no key".encode())]),
-    "echo in a 429": json_answer({"error": KEY}, 429, {"retry-after": KEY}),
-    "redirect": Answer(307, {"location": f"https://elsewhere.test/{KEY}?key={KEY}"}),
-    "error object": sse_answer(HELLO[0], event(error={"message": f"no quota for {KEY}", "type": KEY})),
-    "malformed frame": sse_answer(HELLO[0], f"data: {{not json {KEY}\n\n".encode()),
-    "not the wire's": Answer(200, {"content-type": f"text/{KEY}"}, [Send(f"<html>{KEY}</html>".encode())]),
-    "cut": sse_answer(HELLO[0], Reset()),
-    "no head": Answer(before=[Reset()]),
-    "no answer": Answer(before=[Stall()]),
-}
+
+def new_key() -> str:
+    """Return a key that this process does not know yet; like no provider's, so that only knowing it can mask it."""
+    return f"walrus+made/up={next(NUMBERS)}"
+
+
+def script(key: str) -> dict[str, Answer]:
+    """Return ways to fail, in which the server shows the key wherever it can."""
+    return {
+        "echo in a 401": json_answer(
+            {"error": {"message": f"Incorrect API key: {key}", "code": key}}, 401, {"x-request-id": key, "x-echo": key}
+        ),
+        "echo in a 400": Answer(400, {"content-type": "text/plain"}, [Send(f"Bearer {key} is no key".encode())]),
+        "echo in a 429": json_answer({"error": key}, 429, {"retry-after": key}),
+        "redirect": Answer(307, {"location": f"https://elsewhere.test/{key}?key={key}"}),
+        "error object": sse_answer(HELLO[0], event(error={"message": f"no quota for {key}", "type": key})),
+        "malformed frame": sse_answer(HELLO[0], f"data: {{not json {key}\n\n".encode()),
+        "not the wire's": Answer(200, {"content-type": f"text/{key}"}, [Send(f"<html>{key}</html>".encode())]),
+        "cut": sse_answer(HELLO[0], Reset()),
+        "no head": Answer(before=[Reset()]),
+        "no answer": Answer(before=[Stall()]),
+    }
 
 
 class QueryAuth(Auth):
@@ -67,30 +76,33 @@ class InTheQuery(Locked):
 class KeyRing:
     """A plugin that knows keys."""
 
+    def __init__(self, key: str) -> None:
+        self.key = key
+
     @hookimpl
     def core_llm_find_api_key(self, provider: str) -> str | None:
         """Give the one."""
-        return KEY if provider == "tiny" else None
+        return self.key if provider == "tiny" else None
 
 
-def planted(place: str, base_url: str, folder: Path) -> ClientOptions:
+def planted(place: str, key: str, base_url: str, folder: Path) -> ClientOptions:
     """Return the options of a client that gets the key from there."""
     environ = {"HOME": str(folder)}
     options = ClientOptions()
     kind: type[Provider] = InTheQuery if place == "in the query" else Locked
     match place:
         case "argument" | "in the query":
-            options["api_keys"] = {"tiny": KEY}
+            options["api_keys"] = {"tiny": key}
         case "callable":
-            options["api_keys"] = {"tiny": lambda: KEY}
+            options["api_keys"] = {"tiny": lambda: key}
         case "environment":
-            environ["TINY_API_KEY"] = KEY
+            environ["TINY_API_KEY"] = key
         case "file":
-            (folder / "config.toml").write_text(f'[providers.tiny]\napi_key = "{KEY}"\n')
+            (folder / "config.toml").write_text(f'[providers.tiny]\napi_key = "{key}"\n')
             (folder / "config.toml").chmod(0o600)
             environ["CORE_LLM_CONFIG"] = str(folder / "config.toml")
         case "plugin":
-            options["plugins"] = [KeyRing()]
+            options["plugins"] = [KeyRing(key)]
     options["config"] = Config.load(environ=environ)
     options["providers"] = [type("Tiny", (kind,), {"base_url": base_url})]
     return options
@@ -130,22 +142,39 @@ def test_no_source_makes_a_key_visible(place: str, tmp_path: Path) -> None:
 
 def fail_in_every_way(caller: Caller, place: str, folder: Path) -> None:
     """Make a call for each failure of the script, and look at what it leaves behind."""
-    for wrong, answer in SCRIPT.items():
+    key = new_key()
+    for wrong, answer in script(key).items():
         with FaultServer(answer, answer) as server:  # twice: a token that was refused is asked for once more
-            options = planted(place, server.url, folder)
+            options = planted(place, key, server.url, folder)
             outcome = caller.stream(
                 at(server.url), client={**options, "max_retries": 0}, limits=Limits(first_event=0.5)
             )
             sent = server.last_request
-            assert KEY in (sent.query["key"] if place == "in the query" else sent.headers["authorization"])
+            assert key in (sent.query["key"] if place == "in the query" else sent.headers["authorization"])
         assert [text for text in left_behind(outcome) if "walrus" in text] == [], wrong
+
+
+@pytest.mark.parametrize("where", ["extra_headers", "extra_query"])
+@pytest.mark.parametrize("name", ["Authorization", "x-api-key", "api_key", "X-Proxy-Token"])
+def test_a_key_that_only_the_call_has_is_known_too(where: str, name: str) -> None:
+    """The names of headers and of query fields say that a key is in them."""
+    key = new_key()
+    extra = (
+        CallOptions(extra_headers={name: f"Bearer {key}"})
+        if where == "extra_headers"
+        else CallOptions(extra_query={name: key})
+    )
+    with FaultServer(script(key)["echo in a 401"]) as server:
+        outcome = Caller("sync").stream(at(server.url), client={"max_retries": 0}, **extra)
+    assert [text for text in left_behind(outcome) if "walrus" in text] == []
 
 
 def test_a_server_that_is_not_there_shows_no_key(wired: Caller, caplog: pytest.LogCaptureFixture) -> None:
     """Nothing was sent, and the address with its password is not shown either."""
     caplog.set_level(logging.DEBUG)
+    key = new_key()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        url = f"http://user:{quote(KEY, safe='')}@127.0.0.1:{taken.getsockname()[1]}"
-        outcome = wired.stream(at(url, Locked), client={"api_keys": {"tiny": KEY}, "max_retries": 0})
+        url = f"http://user:{quote(key, safe='')}@127.0.0.1:{taken.getsockname()[1]}"
+        outcome = wired.stream(at(url, Locked), client={"api_keys": {"tiny": key}, "max_retries": 0})
     assert [text for text in [*left_behind(outcome), caplog.text] if "walrus" in text] == []

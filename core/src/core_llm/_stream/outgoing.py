@@ -12,13 +12,15 @@ from pydantic_core import to_json
 from core_llm._errors import ConfigError, MissingAPIKeyError
 from core_llm._keys import as_key
 from core_llm._provider import OutgoingRequest, Provider
+from core_llm._redaction import register_secret
+from core_llm._request import Request
 from core_llm._stream.plan import CallPlan
 from core_llm.wire.base import WireRequest
 from core_llm.wire.frames import Framing
 
 USER_AGENT = "core-llm"
-_HOLDS_KEY = re.compile(r"(?:^|-)(?:authorization|cookie|key|secret|token)$")
-"""How the names of headers end that carry a key."""
+_HOLDS_KEY = re.compile(r"(?i)(?:^|(?<!idempotency)[-_])(?:authorization|cookie|key|secret|token)$")
+"""How the names of headers and query fields end that carry a key."""
 
 
 def build(plan: CallPlan, secret: object, *, is_stream: bool) -> tuple[OutgoingRequest, Framing]:
@@ -56,6 +58,7 @@ def signed(plan: CallPlan, wired: WireRequest, secret: object) -> OutgoingReques
     headers |= wired.headers
     headers |= {name.lower(): value.get_secret_value() for name, value in config.headers.items()}
     headers |= {name.lower(): value for name, value in request.extra_headers.items()}
+    _register_keys(request)
     query = {**wired.query, **config.query, **request.extra_query}
     url = provider.url(wired.path)
     if query:
@@ -66,6 +69,13 @@ def signed(plan: CallPlan, wired: WireRequest, secret: object) -> OutgoingReques
     if not isinstance(secret, SecretStr):
         return outgoing
     return provider.auth.sign(outgoing, secret, plan.clock.now())
+
+
+def _register_keys(request: Request) -> None:
+    """Let redaction know the keys that the caller gave as headers or query fields of the call's own."""
+    for name, value in (*request.extra_headers.items(), *request.extra_query.items()):
+        if _HOLDS_KEY.search(name):
+            register_secret(value.rpartition(" ")[2])  # without the scheme, as in "Bearer …"
 
 
 def _check_address(url: str, endpoint: str, *, has_key: bool) -> None:
