@@ -108,7 +108,8 @@ def test_chat_completions(is_stream: bool) -> None:  # noqa: FBT001  # a paramet
         deltas: list[JsonValue] = [
             {"reasoning_details": [{"type": "reasoning.text", "index": 0, **piece}]} for piece in pieces
         ]
-        chunks: list[JsonValue] = [{"choices": [{"delta": delta}]} for delta in [*deltas, {"tool_calls": [call]}]]
+        deltas.append({"tool_calls": [call]})
+        chunks: list[JsonValue] = [{"choices": [{"delta": delta}]} for delta in deltas]
         case = answer("chat", *chunks)
     else:
         case = answer("chat", {"choices": [{"message": message}]})
