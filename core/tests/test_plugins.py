@@ -361,6 +361,14 @@ def test_a_disabled_plugin_is_not_imported(install: Install, name: str) -> None:
     assert plugins.installed() == [expected]
 
 
+def test_a_known_provider_that_is_switched_off_is_not_to_be_installed(install: Install) -> None:
+    """It is there already."""
+    install("plugin-gemini", {"plugin_gemini": "raise RuntimeError"}, providers="gemini = plugin_gemini")
+    with pytest.raises(UnknownProviderError) as caught:
+        registry({"disabled_plugins": ["gemini"]}).provider("gemini")
+    assert "pip install" not in caught.value.message
+
+
 def test_all_groups_can_be_switched_off(install: Install) -> None:
     """Neither plugins nor commands nor providers are imported when all are disabled; given ones take part."""
     install("plugin-x", {"plugin_x": "raise RuntimeError"}, providers="x = plugin_x", plugins="x = plugin_x")
@@ -374,24 +382,13 @@ def test_all_groups_can_be_switched_off(install: Install) -> None:
 # What the caller gives
 
 
-@pytest.mark.parametrize(
-    ("plugin", "message"),
-    [
-        (
-            Finder,
-            "the class Finder (given to the client) cannot be a plugin; pass a module, or an instance of the class",
-        ),
-        (
-            "plugin_acme",
-            "'plugin_acme' (given to the client) cannot be a plugin; pass a module, or an instance of the class",
-        ),
-    ],
-)
-def test_a_given_plugin_is_an_object(plugin: object, message: str) -> None:
+@pytest.mark.parametrize(("plugin", "shown"), [(Finder, "the class Finder"), ("plugin_acme", "'plugin_acme'")])
+def test_a_given_plugin_is_an_object(plugin: object, shown: str) -> None:
     """A class or a name is a mistake that is told at once."""
     with pytest.raises(PluginLoadError) as caught:
         registry(plugins=[plugin])
-    assert caught.value.message == message
+    fix = "cannot be a plugin; pass a module, or an instance of the class"
+    assert caught.value.message == f"{shown} (given to the client) {fix}"
 
 
 def test_a_given_provider_must_be_one() -> None:
