@@ -267,6 +267,7 @@ def test_the_code_of_a_page_runs(page: Path, a_machine: Path, monkeypatch: pytes
             server.route(path, reader.answer)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-made-up-0123456789")
         monkeypatch.setenv("CORE_LLM_PROVIDERS__OPENAI__BASE_URL", f"{server.url}/v1")
+        monkeypatch.setenv("CORE_LLM_PROVIDERS__OPENAI__OPTIONS__WIRE", "chat")  # the one that the server speaks
         monkeypatch.setenv("CORE_LLM_PROVIDERS__LOCAL__TYPE", "openai-compatible")
         monkeypatch.setenv("CORE_LLM_PROVIDERS__LOCAL__BASE_URL", f"{server.url}/v1")
         try:

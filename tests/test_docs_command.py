@@ -41,6 +41,7 @@ def test_examples_of_the_command_run(folder: Path) -> None:
             "HOME": str(folder),
             "OPENAI_API_KEY": "made-up-0123456789",
             "CORE_LLM_PROVIDERS__OPENAI__BASE_URL": f"{server.url}/v1",
+            "CORE_LLM_PROVIDERS__OPENAI__OPTIONS__WIRE": "chat",
         }
         shell = ["bash", "-euo", "pipefail", "-c", script]
         done = subprocess.run(

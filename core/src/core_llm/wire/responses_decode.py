@@ -53,6 +53,7 @@ class ResponsesDecoder(ItemDecoder):
             "response.output_text.done": self._read_text_done,
             "response.output_text.annotation.added": self._read_annotation,
             "response.refusal.delta": self._read_refusal,
+            "response.refusal.done": self._read_refusal_done,
             "response.reasoning_summary_text.delta": self._read_reasoning,
             "response.reasoning_text.delta": self._read_reasoning,
             "response.function_call_arguments.delta": self._read_arguments,
@@ -202,6 +203,11 @@ class ResponsesDecoder(ItemDecoder):
     def _read_refusal(self, event: JSONObject) -> Sequence[StreamEvent]:
         item, content = self.item_of(event, "message"), as_index(event.get("content_index")) or 0
         return self.add_refusal(item, content, as_text(event.get("delta")))
+
+    def _read_refusal_done(self, event: JSONObject) -> Sequence[StreamEvent]:
+        item, content = self.item_of(event, "message"), as_index(event.get("content_index")) or 0
+        rest = self.rest(item, (item.number, content), as_text(event.get("refusal")))
+        return self.add_refusal(item, content, rest)
 
     def _read_annotation(self, event: JSONObject) -> Sequence[StreamEvent]:
         item, content = self.item_of(event, "message"), as_index(event.get("content_index")) or 0

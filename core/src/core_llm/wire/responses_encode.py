@@ -179,7 +179,7 @@ class ResponsesEncoding(WireFormat):
         encoded = _Assistant(self.provider)
         for part in message.parts:
             encoded.add(part)
-        return encoded.items
+        return encoded.finished()
 
     def encode_tool_result(self, result: ToolResultPart) -> JSONObject:
         """Return what a tool answered; the wire has no mark for a failure, so the text says it."""
@@ -268,6 +268,12 @@ class _Assistant:
                 self.items.append({**state, "result": b64encode(data).decode()})
             case ProviderPart(provider=self._provider, data=dict() as data):
                 self.items.append(data)
+
+    def finished(self) -> list[JSONValue]:
+        """Return the items; reasoning that nothing follows, of an answer that was cut off, would be refused."""
+        while self.items and as_object(self.items[-1]).get("type") == "reasoning":
+            self.items.pop()
+        return self.items
 
     def _add_content(self, part: TextPart | RefusalPart, fields: JSONObject) -> None:
         """Add a text to the message that has it, or begin one."""

@@ -1,12 +1,14 @@
-"""OpenAI, through Chat Completions. API: https://platform.openai.com/docs/api-reference/chat (checked 2026-11)."""
+"""OpenAI: its models and the wire of each. API: https://platform.openai.com/docs/api-reference (checked 2026-11)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import ClassVar
 
-from core_llm import Capabilities, Provider, hookimpl
-from core_llm.wire import ChatCompletions
+from core_llm import Capabilities, ConfigError, Provider, ProviderConfig, Request, Response, hookimpl
+from core_llm.wire import Exchange, ModelInfo, WireFormat
+from plugin_openai._wire import REASONING_MODELS, OpenAIChat, OpenAIResponses
 
 REASONING = Capabilities(
     reasoning="supported",
@@ -31,13 +33,21 @@ GENERAL = Capabilities(
 )
 
 
-class OpenAIChat(ChatCompletions):
-    """Chat Completions as OpenAI has it, with the headers that name an organization and a project."""
-
-    def headers(self) -> dict[str, str]:
-        """Return the headers of the configured organization and project."""
-        names = {"organization": "openai-organization", "project": "openai-project"}
-        return {header: str(self.options[option]) for option, header in names.items() if self.options.get(option)}
+NOT_ON_RESPONSES = Capabilities(
+    audio_input="unsupported",
+    settings=dict.fromkeys(("stop", "seed", "presence_penalty", "frequency_penalty"), "unsupported"),
+)
+"""What the Responses API has no field for."""
+WIRES: Mapping[str, type[WireFormat]] = {
+    "*": OpenAIChat,
+    **dict.fromkeys(REASONING_MODELS, OpenAIResponses),
+    "gpt-daybreak-*": OpenAIResponses,
+    "gpt-rosalind-*": OpenAIResponses,
+    "computer-use-*": OpenAIResponses,
+    "gpt-5-search-*": OpenAIChat,
+}
+"""Model pattern → wire; the last that matches. Models that reason keep their reasoning between turns on Responses only,
+and some are on nothing else; the others, sound and search in Chat Completions among them, take more settings there."""
 
 
 class OpenAI(Provider):
@@ -52,6 +62,7 @@ class OpenAI(Provider):
         "*": Capabilities(
             streaming="supported",
             model_listing="supported",
+            token_counting="supported",
             video_input="unsupported",
             settings={"top_k": "unsupported", "reasoning_budget": "unsupported"},
         ),
@@ -67,7 +78,50 @@ class OpenAI(Provider):
     options: ClassVar[Mapping[str, str]] = {
         "organization": "the organization that is billed, where a key belongs to several",
         "project": "the project that is billed",
+        "wire": "responses or chat, for every model; without it the model decides",
     }
+
+    def __init__(self, config: ProviderConfig | None = None, *, name: str | None = None) -> None:
+        super().__init__(config, name=name)
+        wire = self.config.options.get("wire")
+        chosen: dict[object, type[WireFormat]] = {"responses": OpenAIResponses, "chat": OpenAIChat}
+        if wire is not None and wire not in chosen:
+            raise ConfigError(f"providers.{self.endpoint}.options.wire must be responses or chat, not {wire!r}")
+        self._chosen_wire = chosen.get(wire)
+
+    def wire_type(self, model: str) -> type[WireFormat]:
+        """Return the wire format that `model` speaks: the configured one, or that of `WIRES`."""
+        if self._chosen_wire is not None:
+            return self._chosen_wire
+        return [kind for pattern, kind in WIRES.items() if fnmatchcase(model, pattern)][-1]
+
+    def capabilities_for(self, model: str) -> Capabilities:
+        """Return what is declared for `model` on the wire that it speaks."""
+        found = super().capabilities_for(model)
+        return found.merged(NOT_ON_RESPONSES) if self.wire_type(model) is OpenAIResponses else found
+
+    def list_models(self) -> Exchange[tuple[ModelInfo, ...]]:
+        """List the models that the key may use, as a sans-I/O generator."""
+        return self._responses().list_models()
+
+    def count_tokens(self, request: Request) -> Exchange[int]:
+        """Count the input tokens of a request, as a sans-I/O generator; the endpoint knows every model."""
+        return self._responses().count_tokens(request)
+
+    def retrieve_response(self, response_id: str) -> Exchange[Response]:
+        """Fetch a response that OpenAI keeps, finished or not, as a sans-I/O generator.
+
+        Raises:
+            ProviderError: The response failed.
+        """
+        return self._responses().retrieve_response(response_id)
+
+    def cancel_response(self, response_id: str) -> Exchange[Response]:
+        """Stop a response that runs in the background, and return what it has come to, as a sans-I/O generator."""
+        return self._responses().cancel_response(response_id)
+
+    def _responses(self) -> OpenAIResponses:
+        return OpenAIResponses(self.endpoint, self.config.options)
 
 
 @hookimpl
