@@ -3,53 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from pydantic_core import to_json
 
 from core_llm._events import (
     RawEvent,
-    StreamEvent,
     UsageUpdate,
 )
 from core_llm._json import JSONObject, JSONValue
-from core_llm._messages import (
-    Message,
-)
-from core_llm._request import Request
 from core_llm._response import Usage
 from core_llm.wire.chat_completions import ChatCompletions
-from core_llm.wire.chat_decode import ChatDecoder
 from core_llm.wire.frames import Frame
 
-DONE = Frame(b"[DONE]")
+from .chat import DONE, chunk, fed, frame, new_decoder, text
+
 USAGE: JSONObject = {"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14}
-
-
-def new_decoder(provider_options: dict[str, JSONObject] | None = None) -> ChatDecoder:
-    """Return a decoder for one answer of provider ``acme``."""
-    request = Request(model="m", messages=(Message.user("Hi"),), provider_options=provider_options or {})
-    return ChatCompletions("acme").decoder(request)
-
-
-def frame(**fields: JSONValue) -> Frame:
-    """Return a frame with these fields at its top."""
-    return Frame(to_json(fields))
-
-
-def chunk(delta: JSONValue = None, finish_reason: str | None = None, **choice: JSONValue) -> Frame:
-    """Return an ordinary frame with one choice."""
-    first: JSONObject = {"index": 0, "delta": delta or {}, "finish_reason": finish_reason, **choice}
-    return frame(id="chatcmpl-1", object="chat.completion.chunk", model="m-1", choices=[first])
-
-
-def text(value: str) -> Frame:
-    """Return an ordinary frame with a piece of text."""
-    return chunk({"content": value})
-
-
-def fed(decoder: ChatDecoder, *frames: Frame) -> list[StreamEvent]:
-    """Return the events of `frames`, the end of the stream included."""
-    events = [event for each in frames for event in decoder.feed(each)]
-    return events + list(decoder.close())
 
 
 @pytest.mark.parametrize(
