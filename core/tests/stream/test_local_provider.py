@@ -24,7 +24,8 @@ from core_llm import (
     UnsupportedError,
     Usage,
 )
-from core_llm._stream.local_run import MAX_WAITING
+from core_llm._stream.effects import INTERRUPTED, LocalCall
+from core_llm._stream.local_run import MAX_WAITING, LocalRun
 from core_llm.wire import PartsBuilder
 
 from .calls import GUARD, Caller, config, stream_sync
@@ -286,3 +287,21 @@ def test_a_stream_that_is_not_entered_starts_no_thread() -> None:
     Client(config=config(), providers=[provider]).stream("here:m", "Hi")
     assert provider.runs == 0
     assert stream_sync(Client(config=config(), providers=[provider]), "here:m").response.text == "Hello"
+
+
+def test_an_answer_that_is_finished_after_it_was_stopped_is_no_success() -> None:
+    """Events that were emitted after the stop are lost, so the model's word that it is whole counts for nothing."""
+    run = LocalRun(LocalCall(Here(say_hello), Request(model="m", messages=())))
+    run.cancel()
+    run.start()
+    run.close()
+    assert run.pull() is INTERRUPTED
+
+
+def test_a_model_that_was_stopped_while_it_got_ready_is_not_run() -> None:
+    """Loading is over, and nobody waits for an answer any more."""
+    provider = Here(say_hello, lambda _request, _channel: run.cancel())
+    run = LocalRun(LocalCall(provider, Request(model="m", messages=())))
+    run.start()
+    run.close()
+    assert provider.runs == 0

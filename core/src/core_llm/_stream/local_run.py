@@ -40,11 +40,14 @@ class LocalRun:
         with self._condition:
             while not self._waiting and self._end is None and not self._is_cancelled:
                 self._condition.wait()
+            if self._is_cancelled:  # whatever the model says now, part of its answer may have been dropped
+                return INTERRUPTED
             if self._waiting:
                 batches, self._waiting = self._waiting, []
                 self._condition.notify_all()
                 return [event for batch in batches for event in batch]
-            return INTERRUPTED if self._end is None else self._end
+            assert self._end is not None  # noqa: S101  # the last thing that ends the wait
+            return self._end
 
     def cancel(self) -> None:
         """Stop the answer, from any thread: a blocked `pull` returns, and the model is told at its next `emit`."""
@@ -97,8 +100,8 @@ class LocalRun:
         end: LocalEnd | Failed
         try:
             self._call.provider.prepare_local(self._call.request, self)
-            self.emit(READY)
-            self._call.provider.run_local(self._call.request, self)
+            if self.emit(READY):
+                self._call.provider.run_local(self._call.request, self)
             end = self._finished
         except CoreLLMError as error:
             end = Failed("error", error=error)
