@@ -86,6 +86,8 @@ class Provider:
         api_key_env: The environment variable that usually holds its key, or several, the first that is set winning.
         needs_api_key: False where a server may be without one.
         wire_format: How to speak to it.
+        wires: Model pattern → another wire for the models that it matches; the last that matches counts.
+        wire_choices: What the setting ``options.wire`` may say, for every model, in place of the table → the wire.
         auth: How a key signs a request.
         connect_hint: What to do when nobody answers at its address, e.g. the command that starts the server.
         headers: Sent with every request; never a key.
@@ -100,6 +102,8 @@ class Provider:
     api_key_env: ClassVar[str | tuple[str, ...] | None] = None
     needs_api_key: ClassVar[bool] = True
     wire_format: ClassVar[type[WireFormat] | None] = None
+    wires: ClassVar[Mapping[str, type[WireFormat]]] = {}
+    wire_choices: ClassVar[Mapping[str, type[WireFormat]]] = {}
     auth: Auth = BearerAuth()
     connect_hint: ClassVar[str] = "is the address right and the server up?"
     headers: ClassVar[Mapping[str, str]] = {}
@@ -119,19 +123,29 @@ class Provider:
         self.config = config or ProviderConfig()
         self.endpoint = name or self.name
         self.base_url = (self.config.base_url or self.base_url).rstrip("/")
-        unknown = sorted(set(self.config.options) - set(self.options))
+        accepted = {*self.options, "wire"} if self.wire_choices else {*self.options}
+        unknown = sorted(set(self.config.options) - accepted)
         if unknown:
-            known = ", ".join(sorted(self.options)) or "none"
+            known = ", ".join(sorted(accepted)) or "none"
             msg = f"providers.{self.endpoint}.options has unknown {', '.join(unknown)}; this provider takes: {known}"
             raise ConfigError(msg)
+        wire = self.config.options.get("wire")
+        if wire is not None and wire not in self.wire_choices:
+            choices = " or ".join(sorted(self.wire_choices))
+            raise ConfigError(f"providers.{self.endpoint}.options.wire must be {choices}, not {wire!r}")
         self._wires: dict[type[WireFormat], WireFormat] = {}
 
-    def wire_type(self, model: str) -> type[WireFormat]:  # noqa: ARG002  # for overriding
-        """Return the wire format that `model` speaks; override it where that depends on the model."""
-        if self.wire_format is None:
+    def wire_type(self, model: str) -> type[WireFormat]:
+        """Return the wire format that `model` speaks: the configured one, that of the table, or the provider's own."""
+        chosen = self.config.options.get("wire")
+        if isinstance(chosen, str):
+            return self.wire_choices[chosen]
+        matching = [wire for pattern, wire in self.wires.items() if fnmatchcase(model, pattern)]
+        found = matching[-1] if matching else self.wire_format
+        if found is None:
             msg = f"the provider class {type(self).__name__} sets no wire_format"
             raise ConfigError(msg)
-        return self.wire_format
+        return found
 
     def wire(self, model: str) -> WireFormat:
         """Return the wire format for `model`, made once."""

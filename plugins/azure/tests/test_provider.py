@@ -7,7 +7,7 @@ import json
 import httpx
 import pytest
 
-from core_llm import Client, ConfigError, ProviderPart, UnsupportedError
+from core_llm import Client, ConfigError, ProviderError, ProviderPart, UnsupportedError
 from core_llm.wire import JSONObject, JSONValue
 from plugin_azure import Azure
 
@@ -66,6 +66,26 @@ def test_the_two_surfaces(config: dict[str, object], url: str) -> None:
 
     assert str(seen[0].url) == url
     assert json.loads(seen[0].content)["model"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("options", "url"),
+    [
+        ({"wire": "responses"}, "https://res.openai.azure.com/openai/v1/responses"),
+        (
+            {"wire": "responses", "api_version": "2025-04-01-preview"},
+            "https://res.openai.azure.com/openai/responses?api-version=2025-04-01-preview",
+        ),
+    ],
+)
+def test_the_responses_wire(options: dict[str, str], url: str) -> None:
+    """A setting puts all deployments on the Responses wire, on either surface."""
+    seen: list[httpx.Request] = []
+
+    with pytest.raises(ProviderError), client_that_keeps(seen, options=options).stream("azure:mine", "Hi") as stream:
+        stream.finish()  # the scripted answer is one of Chat Completions
+
+    assert str(seen[0].url) == url
 
 
 def test_a_key_and_a_token() -> None:

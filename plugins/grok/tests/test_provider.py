@@ -7,10 +7,10 @@ import json
 import httpx
 import pytest
 
-from core_llm import Client, Message, Request, TextDelta, UnsupportedError
+from core_llm import Client, ConfigError, Message, ProviderConfig, Request, TextDelta, UnsupportedError
 from core_llm.wire import Frame, JSONObject, JSONValue
 from plugin_grok import Grok
-from plugin_grok._wire import GrokChat
+from plugin_grok._wire import GrokChat, GrokResponses
 
 ANSWER: JSONObject = {
     "id": "r-1",
@@ -82,6 +82,15 @@ def test_what_a_model_refuses_is_not_sent(model: str, setting: str) -> None:
         client_that_keeps(seen).generate(f"grok:{model}", "Hi", **value)  # type: ignore[arg-type]  # by name
 
     assert seen == []
+
+
+def test_the_wire_of_a_model() -> None:
+    """The table knows what is on Responses only; a setting overrides it, and a wrong one is refused."""
+    assert Grok().wire_type("grok-4.20-multi-agent") is GrokResponses
+    assert Grok().wire_type("grok-4") is GrokChat
+    assert Grok(ProviderConfig(options={"wire": "responses"})).wire_type("grok-4") is GrokResponses
+    with pytest.raises(ConfigError, match="must be chat or responses, not 'soap'"):
+        Grok(ProviderConfig(options={"wire": "soap"}))
 
 
 def test_reasoning_that_is_said_twice_is_taken_once() -> None:

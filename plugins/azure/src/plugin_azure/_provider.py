@@ -8,7 +8,8 @@ from typing import ClassVar
 from pydantic import SecretStr
 
 from core_llm import Auth, Capabilities, OutgoingRequest, Provider, ProviderConfig, hookimpl
-from plugin_azure._wire import AzureChat
+from core_llm.wire import WireFormat
+from plugin_azure._wire import AzureChat, AzureResponses
 
 
 class AzureAuth(Auth):
@@ -29,6 +30,7 @@ class Azure(Provider):
     base_url_env = "AZURE_OPENAI_ENDPOINT"
     api_key_env = "AZURE_OPENAI_API_KEY"
     wire_format = AzureChat
+    wire_choices: ClassVar[Mapping[str, type[WireFormat]]] = {"chat": AzureChat, "responses": AzureResponses}
     auth = AzureAuth()
     capabilities: ClassVar[Mapping[str, Capabilities]] = {
         "*": Capabilities(

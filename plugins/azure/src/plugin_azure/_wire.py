@@ -1,11 +1,11 @@
-"""AzureChat: Chat Completions as Azure OpenAI has it: its two surfaces, and what its content filters say."""
+"""AzureChat and AzureResponses: the two wires as Azure OpenAI has them, and what its content filters say."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from core_llm import ProviderPart, Request, StreamEvent
-from core_llm.wire import ChatCompletions, ChatDecoder, WireRequest
+from core_llm.wire import ChatCompletions, ChatDecoder, Responses, WireRequest
 
 FILTER_FIELDS = ("prompt_filter_results", "content_filter_results", "content_filter_result")
 
@@ -33,9 +33,23 @@ class AzureChat(ChatCompletions):
     def encode_request(self, request: Request) -> WireRequest:
         """Return the HTTP request; the model is the name of the deployment."""
         wired = super().encode_request(request)
-        wired.path, wired.query = self._placed(f"/deployments/{request.model}", "/chat/completions")
+        version = self.options.get("api_version")
+        if version is None:
+            wired.path = f"/openai/v1{wired.path}"
+        else:
+            wired.path = f"/openai/deployments/{request.model}{wired.path}"
+            wired.query["api-version"] = str(version)
         return wired
 
-    def _placed(self, deployment: str, path: str) -> tuple[str, dict[str, str]]:
+
+class AzureResponses(Responses):
+    """The Responses wire, on the v1 surface, or, where an API version is configured, beside the deployments."""
+
+    def encode_request(self, request: Request) -> WireRequest:
+        """Return the HTTP request; the model is the name of the deployment."""
+        wired = super().encode_request(request)
         version = self.options.get("api_version")
-        return (f"/openai{deployment}{path}", {"api-version": str(version)}) if version else (f"/openai/v1{path}", {})
+        wired.path = f"/openai{'' if version else '/v1'}{wired.path}"
+        if version is not None:
+            wired.query["api-version"] = str(version)
+        return wired

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from core_llm import Capabilities, Provider, hookimpl
-from plugin_grok._wire import GrokChat
+from core_llm.wire import WireFormat
+from plugin_grok._wire import GrokChat, GrokResponses
 
 REASONING = Capabilities(
     reasoning="supported",
@@ -24,6 +25,8 @@ class Grok(Provider):
     base_url = "https://api.x.ai/v1"
     api_key_env = "XAI_API_KEY"
     wire_format = GrokChat
+    wires: ClassVar[Mapping[str, type[WireFormat]]] = {"grok-*-multi-agent*": GrokResponses}
+    wire_choices: ClassVar[Mapping[str, type[WireFormat]]] = {"chat": GrokChat, "responses": GrokResponses}
     capabilities: ClassVar[Mapping[str, Capabilities]] = {
         "*": Capabilities(
             streaming="supported",

@@ -1,11 +1,11 @@
-"""GrokChat: Chat Completions as xAI has it."""
+"""GrokChat and GrokResponses: the two wires as xAI has them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from core_llm import Request, StreamEvent
-from core_llm.wire import ChatCompletions, ChatDecoder, JSONObject, WireRequest
+from core_llm.wire import ChatCompletions, ChatDecoder, JSONObject, Responses, WireRequest
 
 MIN_REPEATED = 8
 """A shorter piece of reasoning may well come twice in a row by right; a longer one is xAI's placeholder, said again."""
@@ -48,3 +48,7 @@ class GrokChat(ChatCompletions):
         if key is not None:
             wired.headers["x-grok-conv-id"] = key
         return wired
+
+
+class GrokResponses(Responses):
+    """The Responses wire as xAI has it: its server-side tools are there."""
