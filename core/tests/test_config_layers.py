@@ -183,3 +183,10 @@ def test_explaining_shows_values_and_layers_and_no_secret(tmp_path: Path) -> Non
         "providers.acme.provider_options.user_token = [secret] (file)",
         "disabled_plugins = a, b (environment)",
     ]
+
+
+@pytest.mark.parametrize("given", ["config.toml", Path("config.toml")])
+def test_a_path_in_place_of_the_configuration_gets_told_how(given: object) -> None:
+    """A file is read by `Config.load`."""
+    with pytest.raises(InvalidSettingError, match=r"to read a file: config=Config\.load\(path=\.\.\.\)"):
+        Config.load(environ={}, arguments=given)  # type: ignore[arg-type]  # the mistake in question

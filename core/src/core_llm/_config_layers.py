@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from pathlib import PurePath
 from typing import NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -131,7 +132,8 @@ def _table(value: object, path: SettingPath, origin: str) -> dict[str, object]:
     if isinstance(value, Mapping):
         return {str(name): item for name, item in value.items()}
     where = ".".join(path) or "the configuration"
-    raise InvalidSettingError(f"{where} must be a table; got {_given(path, value)} ({origin})")
+    hint = "" if path or not isinstance(value, str | PurePath) else "; to read a file: config=Config.load(path=...)"
+    raise InvalidSettingError(f"{where} must be a table; got {_given(path, value)} ({origin}){hint}")
 
 
 def _is_secret(path: SettingPath) -> bool:
