@@ -150,6 +150,7 @@ def test_a_password_in_an_address_is_a_secret_too() -> None:
     config = Config.load(environ={"CORE_LLM_PROVIDERS__ACME__BASE_URL": "https://me:hush-hush-7@acme.example/v1"})
     shown = next(setting.value for setting in config.explain() if setting.name == "providers.acme.base_url")
     assert shown == "https://me:[redacted]@acme.example/v1"
+    assert "hush" not in f"{config.values!r} {config.values.providers['acme']}"
 
 
 def test_explaining_shows_values_and_layers_and_no_secret(tmp_path: Path) -> None:

@@ -97,7 +97,8 @@ class Calls:
             loaded, providers=options.get("providers", ()), plugins=options.get("plugins", ())
         )
         self._registry.load_plugins()
-        self._api_keys = dict(options.get("api_keys", {}))
+        given = options.get("api_keys", {})
+        self._api_keys = {name: SecretStr(key) if isinstance(key, str) else key for name, key in given.items()}
         self._limits = as_limits(options.get("limits"))
         self._max_retries = options.get("max_retries")
         self._clock = options.get("clock", CLOCK)

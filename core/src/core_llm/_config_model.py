@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr
 
 from core_llm._capabilities import OnUnsupported
 from core_llm._json import JSONValue
+from core_llm._redaction import redact
 from core_llm._request import Settings
 from core_llm._value import Value
 
@@ -66,6 +67,14 @@ class ProviderConfig(Value):
     max_retries: int | None = Field(default=None, ge=0)
     settings: Settings = Field(default_factory=Settings)
     """Defaults of the portable knobs for this provider."""
+
+    def __repr__(self) -> str:
+        """Show the settings without secrets, which may stand in an address or a query too."""
+        return redact(super().__repr__())
+
+    def __str__(self) -> str:
+        """Show the same."""
+        return repr(self)
 
 
 class ConfigValues(Value):
