@@ -40,10 +40,13 @@ def server() -> Iterator[FaultServer]:
         yield server
 
 
+Layer = dict[str, str | dict[str, str]]
+
+
 def client_for(url: str, model: str) -> Client:
     """Return a client whose provider of `model` is the scripted server."""
     name = model.partition(":")[0]
-    section = {"base_url": url + MODELS[model], "api_key": "made-up-0123456789"}
+    section: Layer = {"base_url": url + MODELS[model], "api_key": "made-up-0123456789"}
     if name == "vertex":
         section = {**section, "options": {"project": "my-project"}}
     return Client(config={"providers": {name: section}}, max_retries=0)

@@ -10,7 +10,7 @@ comments before it, which no reader sees:
     <!-- prints -->                the block is what the Python block before it printed
     <!-- not run: REASON -->       the block cannot run here
 
-Addresses of examples lead to the server, ``openai`` and ``local`` too; keys are made up.
+Addresses of examples and those of all providers lead to the server; keys are made up.
 """
 
 from __future__ import annotations
@@ -18,54 +18,53 @@ from __future__ import annotations
 import builtins
 import contextlib
 import gc
-import importlib.util
-import inspect
 import io
-import json
 import os
 import re
 import sys
 import tomllib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import pytest
 
 import core_llm
-from core_llm import Config, Provider
+from core_llm import Config
 from core_llm._api import default_client
 from core_llm._plugins import PluginRegistry
-from core_llm.wire import ChatCompletions, ChatDecoder, JSONObject, JSONValue
-from core_llm_conformance.script import Answer, Drip, Reset, Stall, json_answer, sse_answer, sse_event
+from core_llm_conformance.answering import answer_to, break_off
+from core_llm_conformance.script import Answer, Drip, Reset, Stall, Step, json_answer, sse_answer
 from core_llm_conformance.server import FaultServer, RecordedRequest
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def speaks_chat_completions(readme: Path) -> bool:
-    """Say whether a plugin's models are asked in the one way that the server here understands."""
-    plugin = f"plugin_{readme.parent.name.replace('-', '_')}"
-    if importlib.util.find_spec(plugin) is None:  # `test_packaging` sees that all are installed where they should be
-        return False
-    exported = vars(importlib.import_module(plugin)).values()
-    wires = {kind.wire_format for kind in exported if inspect.isclass(kind) and issubclass(kind, Provider)} - {None}
-    return all(issubclass(wire, ChatCompletions) and wire.decoder_type is ChatDecoder for wire in wires if wire)
-
-
 PAGES = [
     ROOT / "README.md",
     ROOT / "core/README.md",
-    *filter(speaks_chat_completions, sorted(ROOT.glob("plugins/*/README.md"))),
+    *sorted(ROOT.glob("plugins/*/README.md")),
     *sorted(ROOT.glob("docs/**/*.md")),
 ]
 BLOCK = re.compile(r"^((?:<!--[^\n]*-->\n)*)```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DIRECTIVE = re.compile(r"<!-- (file|install|server|raises|prints|not run)(?:: (.*?))? -->")
+MOST_REQUESTS = 200
+"""Of one page."""
 EXAMPLE_ADDRESS = re.compile(r"https?://(?:127\.0\.0\.1:\d+|[\w.-]+\.example(?:\.com)?)/v1")
-TEXT = "The sky is blue because air scatters blue light."
-OBJECT: JSONObject = {"city": "Oslo", "population": 709000}
-USAGE: JSONObject = {"prompt_tokens": 12, "completion_tokens": 10, "total_tokens": 22}
+PROVIDERS = {
+    "openai": "/v1",
+    "local": "/v1",
+    "anthropic": "/v1",
+    "grok": "/v1",
+    "openrouter": "/v1",
+    "azure": "",
+    "gemini": "",
+    "vertex": "",
+    "ollama": "",
+}
+"""Providers that the server here stands for → what stands before their wires' paths."""
 
 
 @dataclass
@@ -97,76 +96,39 @@ def lines_of(text: str) -> list[str]:
     return [line.rstrip() for line in text.rstrip().splitlines()]
 
 
-# The model server
+# What goes wrong, where a page says so
 
 
-def delta(**fields: JSONValue) -> JSONObject:
-    """Return a frame of a stream."""
-    finish = fields.pop("finish_reason", None)
-    choice: JSONObject = {"index": 0, "delta": fields, "finish_reason": finish}
-    return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "model", "choices": [choice]}
+Scenario = Callable[[RecordedRequest], Answer]
 
 
-def events(*frames: JSONValue) -> bytes:
-    """Return frames as server-sent events."""
-    return b"".join(sse_event(frame if isinstance(frame, str) else json.dumps(frame)) for frame in frames)
+def error(status: int, message: str, code: str, **headers: str) -> Scenario:
+    """Return what answers with an error in the usual shape."""
+    return lambda _: json_answer({"error": {"message": message, "code": code}}, status, headers)
 
 
-def error(status: int, message: str, code: str, **headers: str) -> Answer:
-    """Return an error in the usual shape."""
-    return json_answer({"error": {"message": message, "code": code}}, status, headers)
+def broken_off(*then: Step, why: str = "cut") -> Scenario:
+    """Return what begins an answer and does not end it."""
+    return lambda request: sse_answer(break_off(request, why=why), *then)
 
 
-BEGINNING = events(*(delta(content=text) for text in re.findall(r"\s*\S+", TEXT)[:4]))
-HALF_A_CALL: JSONObject = {"index": 0, "id": "c1", "function": {"name": "weather", "arguments": '{"city": "Par'}}
-SCENARIOS = {
+def endless(request: RecordedRequest) -> Answer:
+    """Return an answer that goes on and on."""
+    beginning = break_off(request)
+    return sse_answer(Drip(beginning * 2000, size=len(beginning), interval=0.005))
+
+
+SCENARIOS: Mapping[str, Scenario] = {
     "overloaded": error(503, "The server is overloaded", "overloaded", **{"retry-after": "0"}),
     "wrong key": error(401, "Incorrect API key provided: sk-made-up-0123456789", "invalid_api_key"),
     "too long": error(400, "This model's maximum context length is 8192 tokens", "context_length_exceeded"),
-    "cut": sse_answer(BEGINNING),
-    "broken": sse_answer(BEGINNING, Reset()),
-    "stalled": sse_answer(BEGINNING, Stall()),
-    "endless": sse_answer(Drip(BEGINNING * 2000, size=len(BEGINNING), interval=0.005)),
-    "failing": sse_answer(BEGINNING, events({"error": {"message": "Internal failure", "code": 500}})),
-    "cut call": sse_answer(events(delta(tool_calls=[HALF_A_CALL]))),
+    "cut": broken_off(),
+    "broken": broken_off(Reset()),
+    "stalled": broken_off(Stall()),
+    "endless": endless,
+    "failing": broken_off(why="failed"),
+    "cut call": broken_off(why="call"),
 }
-
-
-def answered(request: RecordedRequest) -> Answer:
-    """Return what a well-behaved server answers: the list of models, a call where tools are offered, JSON, or text."""
-    if request.method == "GET":
-        return json_answer({"data": [{"id": "small"}, {"id": "large"}]})
-    asked = request.json
-    assert isinstance(asked, dict)
-    messages = asked["messages"]
-    assert isinstance(messages, list)
-    last = messages[-1]
-    assert isinstance(last, dict)
-    text = TEXT
-    calls: list[JSONValue] | None = None
-    if asked.get("tools") and last["role"] != "tool" and asked.get("tool_choice") != "none":
-        text = ""
-        calls = [call(number, city) for number, city in enumerate(("Oslo", "Rome"))]
-    elif asked.get("response_format"):
-        text = json.dumps(OBJECT)
-    elif asked.get("max_tokens") or asked.get("max_completion_tokens"):
-        text = "The sky"
-    reason = "tool_calls" if calls else "length" if text == "The sky" else "stop"
-    if not asked.get("stream"):
-        message: JSONObject = {"role": "assistant", "content": text or None, "tool_calls": calls}
-        choice: JSONObject = {"index": 0, "message": message, "finish_reason": reason}
-        body: JSONObject = {"id": "chatcmpl-1", "model": "model", "choices": [choice], "usage": USAGE}
-        return json_answer(body)
-    frames = [delta(role="assistant", content="")]
-    frames += [delta(content=word) for word in re.findall(r"\s*\S+", text)]
-    frames += [delta(tool_calls=calls)] if calls else []
-    return sse_answer(events(*frames, delta(finish_reason=reason), {"choices": [], "usage": USAGE}, "[DONE]"))
-
-
-def call(number: int, city: str) -> JSONObject:
-    """Return a call of a tool about the weather."""
-    arguments = json.dumps({"city": city})
-    return {"index": number, "id": f"call_{number}", "function": {"name": "weather", "arguments": arguments}}
 
 
 # A reader
@@ -182,11 +144,11 @@ class Reader:
         self.monkeypatch = monkeypatch
         self.namespace: dict[str, object] = {"__name__": "__main__", "__builtins__": builtins}
         self.printed = ""
-        self.next_answers: deque[Answer] = deque()
+        self.next_answers: deque[Scenario] = deque()
 
     def answer(self, request: RecordedRequest) -> Answer:
         """Answer a request as the page's comments say, or well."""
-        return self.next_answers.popleft() if self.next_answers else answered(request)
+        return self.next_answers.popleft()(request) if self.next_answers else answer_to(request)
 
     def read(self, block: Block) -> None:
         """Do what a block and the comments before it say."""
@@ -248,6 +210,7 @@ def a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / ".config"))
     monkeypatch.chdir(tmp_path)
+    tmp_path.joinpath("report.pdf").write_bytes(b"%PDF-1.7\n")  # who has nothing else has a report
     default_client.cache_clear()
     known = set(sys.modules)
     yield tmp_path
@@ -263,13 +226,13 @@ def test_the_code_of_a_page_runs(page: Path, a_machine: Path, monkeypatch: pytes
     """A reader who does what a page says, block by block, gets what the page promises."""
     with FaultServer() as server:
         reader = Reader(page, a_machine, server.url, monkeypatch)
-        for path in ("/v1/chat/completions", "/v1/models"):
-            server.route(path, reader.answer)
+        server.enqueue(*repeat(reader.answer, MOST_REQUESTS))
+        for name, base in PROVIDERS.items():
+            section = f"CORE_LLM_PROVIDERS__{name.upper()}__"
+            monkeypatch.setenv(f"{section}BASE_URL", server.url + base)
+            monkeypatch.setenv(f"{section}API_KEY", "sk-made-up-0123456789")
         monkeypatch.setenv("OPENAI_API_KEY", "sk-made-up-0123456789")
-        monkeypatch.setenv("CORE_LLM_PROVIDERS__OPENAI__BASE_URL", f"{server.url}/v1")
-        monkeypatch.setenv("CORE_LLM_PROVIDERS__OPENAI__OPTIONS__WIRE", "chat")  # the one that the server speaks
         monkeypatch.setenv("CORE_LLM_PROVIDERS__LOCAL__TYPE", "openai-compatible")
-        monkeypatch.setenv("CORE_LLM_PROVIDERS__LOCAL__BASE_URL", f"{server.url}/v1")
         try:
             for block in blocks(page):
                 reader.read(block)
