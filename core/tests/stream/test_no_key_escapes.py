@@ -29,7 +29,7 @@ from core_llm._options import CallOptions
 from core_llm_conformance.script import Answer, Reset, Send, Stall, json_answer, sse_answer
 from core_llm_conformance.server import FaultServer
 
-from .calls import Caller, Outcome
+from .calls import GUARD, Caller, Outcome
 from .tiny import HELLO, Locked, at, event
 
 NUMBERS = itertools.count(1000)
@@ -146,9 +146,10 @@ def fail_in_every_way(caller: Caller, place: str, folder: Path) -> None:
     for wrong, answer in script(key).items():
         with FaultServer(answer, answer) as server:  # twice: a token that was refused is asked for once more
             options = planted(place, key, server.url, folder)
-            outcome = caller.stream(
-                at(server.url), client={**options, "max_retries": 0}, limits=Limits(first_event=0.5)
-            )
+            options["max_retries"] = 0
+            limits = Limits(first_event=0.2 if wrong == "no answer" else GUARD)
+            outcome = caller.stream(at(server.url), client=options, limits=limits)
+            server.wait_for_requests(1)
             sent = server.last_request
             assert key in (sent.query["key"] if place == "in the query" else sent.headers["authorization"])
         assert [text for text in left_behind(outcome) if "walrus" in text] == [], wrong
