@@ -6,11 +6,13 @@ import os
 import re
 import subprocess
 import sysconfig
+from itertools import repeat
 from pathlib import Path
 
 import pytest
 
-from core_llm_conformance.script import json_answer, sse_answer, sse_event
+from core_llm_conformance.answering import answer_to
+from core_llm_conformance.script import json_answer
 from core_llm_conformance.server import FaultServer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -18,7 +20,7 @@ PAGE = ROOT / "docs/how-to/use-the-command.md"
 REFERENCE = ROOT / "docs/reference/command.md"
 BLOCK = re.compile(r"^(<!-- not run: [^\n]*-->\n)?```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HANG_GUARD = 120
-ANSWER = sse_event({"id": "c1", "choices": [{"index": 0, "delta": {"content": "Blue."}, "finish_reason": "stop"}]})
+MOST_REQUESTS = 50
 
 
 @pytest.fixture
@@ -34,14 +36,13 @@ def test_examples_of_the_command_run(folder: Path) -> None:
     """All examples, run as one script that stops at the first failure, print what their comments and texts promise."""
     script = "\n".join(code for is_skipped, code in BLOCK.findall(PAGE.read_text(encoding="utf-8")) if not is_skipped)
     with FaultServer() as server:
-        server.route("/v1/chat/completions", sse_answer(ANSWER))
+        server.enqueue(*repeat(answer_to, MOST_REQUESTS))
         server.route("/v1/models", json_answer({"data": [{"id": "gpt-5-mini"}]}))
         environ = {
             "PATH": sysconfig.get_path("scripts") + os.pathsep + os.environ["PATH"],
             "HOME": str(folder),
             "OPENAI_API_KEY": "made-up-0123456789",
             "CORE_LLM_PROVIDERS__OPENAI__BASE_URL": f"{server.url}/v1",
-            "CORE_LLM_PROVIDERS__OPENAI__OPTIONS__WIRE": "chat",
         }
         shell = ["bash", "-euo", "pipefail", "-c", script]
         done = subprocess.run(
@@ -54,7 +55,7 @@ def test_examples_of_the_command_run(folder: Path) -> None:
             check=False,
         )
     assert (done.stderr.decode(), done.returncode) == ("", 0)
-    assert b"It said: Blue.\n" in done.stdout
+    assert b"It said: The sky is blue because air scatters blue light.\n" in done.stdout
     assert b"openai:gpt-5-mini\n" in done.stdout
     assert folder.joinpath("finish.json").read_text(encoding="utf-8").startswith('{"type": "finish"')
 
