@@ -94,7 +94,7 @@ def test_calls_that_fail_leak_neither_sockets_nor_threads(wired: Caller, answer:
     """After as many failures as you like, the client holds at most the one connection that it keeps, and works."""
     calls = 5
     with FaultServer(*[answer] * calls, hello()) as server:
-        options = wired.options(at(server.url), {"max_retries": 0, "limits": limits})
+        options = wired.options(at(server.url), {"max_retries": 0})
         before = threading.active_count()
 
         def check(failed: list[object], open_before: int) -> None:
@@ -105,22 +105,24 @@ def test_calls_that_fail_leak_neither_sockets_nor_threads(wired: Caller, answer:
         if wired.mode == "sync":
             with Client(**options) as client:
                 open_before = sockets_open()
-                failed: list[object] = [stream_sync(client, "tiny:m").error for _ in range(calls)]
+                failed: list[object] = [stream_sync(client, "tiny:m", limits=limits).error for _ in range(calls)]
                 for connection in server.connections[:-1]:
                     connection.closed.wait()
                 check([error for error in failed if error], open_before)
-                assert stream_sync(client, "tiny:m").response.text == "Hello"
+                assert stream_sync(client, "tiny:m", limits=NO_LIMITS).response.text == "Hello"
             return
 
         async def go() -> None:
             async with AsyncClient(**options) as clients:
                 open_before = sockets_open()
-                failed: list[object] = [(await stream_async(clients, "tiny:m")).error for _ in range(calls)]
+                failed: list[object] = [
+                    (await stream_async(clients, "tiny:m", limits=limits)).error for _ in range(calls)
+                ]
                 for connection in server.connections[:-1]:
                     while not connection.closed:  # noqa: ASYNC110  # the server lives in a thread
                         await anyio.sleep(0.001)
                 check([error for error in failed if error], open_before)
-                assert (await stream_async(clients, "tiny:m")).response.text == "Hello"
+                assert (await stream_async(clients, "tiny:m", limits=NO_LIMITS)).response.text == "Hello"
 
         wired.run(go)
 
