@@ -110,7 +110,9 @@ class ItemDecoder(Decoder):
         return self.tool_calls.add(item.number, as_text(item.value.get("call_id")), name)
 
     def add_text(self, item: Item, content: int, text: str, logprobs: JSONValue = None) -> list[StreamEvent]:
-        """Add to a text of a message."""
+        """Add to a text of a message. As all that adds to an item, it says nothing once that is whole."""
+        if item.is_done:
+            return []
         key = (item.number, content)
         events = self.parts.text(text, key, read_logprobs({"content": logprobs}) if logprobs else ())
         if events:
@@ -119,6 +121,8 @@ class ItemDecoder(Decoder):
 
     def add_refusal(self, item: Item, content: int, text: str) -> list[StreamEvent]:
         """Add to a refusal in a message."""
+        if item.is_done:
+            return []
         key = (item.number, content)
         events = self.parts.refusal(text, key)
         if events:
@@ -128,6 +132,8 @@ class ItemDecoder(Decoder):
 
     def add_reasoning(self, item: Item, text: str) -> list[StreamEvent]:
         """Add to a piece of reasoning, or of its summary: one part, whatever the number of pieces."""
+        if item.is_done:
+            return []
         key = (item.number, 0)
         events = self.parts.reasoning(text, key)
         if events:
@@ -136,6 +142,8 @@ class ItemDecoder(Decoder):
 
     def add_arguments(self, item: Item, text: str) -> Sequence[StreamEvent]:
         """Add to the arguments of a call."""
+        if item.is_done:
+            return ()
         item.arguments.append(text)
         return self.tool_calls.add(item.number, None, None, text)
 
@@ -143,7 +151,7 @@ class ItemDecoder(Decoder):
         """Add a source to a text, once."""
         key = (item.number, content)
         known = item.annotations.setdefault(key, [])
-        if not annotation or annotation in known:
+        if item.is_done or not annotation or annotation in known:
             return []
         known.append(annotation)
         item.keys[key] = "text"
@@ -234,6 +242,7 @@ class ItemDecoder(Decoder):
         self._reasoning_id = as_text(item.value.get("id"))
         if not (item.value.get("encrypted_content") or item.value.get("content") or self.is_stored):
             # Neither kept by the provider nor to be read from the item itself: it is refused if it is sent again.
+            item.keys.clear()
             return events + self.parts.close(key)
         events += self.parts.state("reasoning", {}, key)
         item.keys[key] = "reasoning"
