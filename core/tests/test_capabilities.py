@@ -9,6 +9,7 @@ from core_llm._errors import UnsupportedError
 from core_llm._messages import FilePart, Message, ToolResultPart
 from core_llm._provider import Provider
 from core_llm._request import NamedToolChoice, OutputSchema, Request, Settings, ToolChoice, ToolSpec
+from core_llm.wire.chat_completions import ChatCompletions
 
 PLAIN = Request(model="small", messages=(Message.user("Hi"),))
 TOOL = ToolSpec(name="weather")
@@ -55,6 +56,22 @@ def test_a_provider_merges_every_pattern_that_matches() -> None:
 
     assert Acme().capabilities_for("large") == Capabilities(tools="supported", audio_input="unsupported")
     assert Acme().capabilities_for("tiny-1") == Capabilities(tools="unsupported", audio_input="unsupported")
+
+
+def test_what_a_wire_cannot_say_goes_over_what_a_provider_declares() -> None:
+    """A model that takes a knob cannot be told so on a wire that has no field for it."""
+
+    class Narrow(ChatCompletions):
+        capabilities = Capabilities(settings={"seed": "unsupported"})
+
+    class Acme(Provider):
+        name = "acme"
+        wire_format = ChatCompletions
+        wires = {"tiny-*": Narrow}  # noqa: RUF012  # as a plugin author writes it
+        capabilities = {"*": Capabilities(settings={"seed": "supported"})}  # noqa: RUF012  # the same
+
+    assert Acme().capabilities_for("large").support("settings.seed") == "supported"
+    assert Acme().capabilities_for("tiny-1").support("settings.seed") == "unsupported"
 
 
 @pytest.mark.parametrize(

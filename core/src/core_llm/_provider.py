@@ -169,12 +169,12 @@ class Provider:
         return self.base_url + path
 
     def capabilities_for(self, model: str) -> Capabilities:
-        """Return what is declared for `model`: every pattern that matches it, merged in order."""
+        """Return what is declared for `model`: every pattern that matches it, merged in order, then its wire's own."""
         found = Capabilities()
         for pattern, declared in self.capabilities.items():
             if fnmatchcase(model, pattern):
                 found = found.merged(declared)
-        return found
+        return found if self.wire_format is None else found.merged(self.wire_type(model).capabilities)
 
     def list_models(self) -> Exchange[tuple[ModelInfo, ...]]:
         """List the models, as a sans-I/O generator.

@@ -13,6 +13,7 @@ from typing import ClassVar, TypeVar
 
 from pydantic import Field
 
+from core_llm._capabilities import Capabilities
 from core_llm._errors import StatusError, UnsupportedError
 from core_llm._events import PartEnd, StreamEvent
 from core_llm._json import JSONObject, JSONValue
@@ -148,11 +149,13 @@ class WireFormat(ABC):
         framing: How streamed answers are framed.
         can_stream: False for a wire without streaming; `stream` then makes one plain request, invisible to the caller.
         can_generate: False where the wire has only streams; `generate` then reads one.
+        capabilities: What the wire cannot say, whoever speaks it; it goes over what the provider declares.
     """
 
     framing: ClassVar[Framing] = "sse"
     can_stream: ClassVar[bool] = True
     can_generate: ClassVar[bool] = True
+    capabilities: ClassVar[Capabilities] = Capabilities()
 
     def __init__(self, provider: str, options: Mapping[str, JSONValue] | None = None) -> None:
         self.provider = provider

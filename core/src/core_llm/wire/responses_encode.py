@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from pydantic_core import to_json
 
+from core_llm._capabilities import Capabilities
 from core_llm._errors import UnsupportedError
 from core_llm._json import JSONObject, JSONValue
 from core_llm._messages import (
@@ -46,6 +47,13 @@ class ResponsesEncoding(WireFormat):
         system_role: What the server calls the system's role, for instructions that do not begin the conversation.
     """
 
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        audio_input="unsupported",
+        video_input="unsupported",
+        settings=dict.fromkeys(
+            ("top_k", "stop", "seed", "presence_penalty", "frequency_penalty", "reasoning_budget"), "unsupported"
+        ),
+    )
     responses_path: str = "/responses"
     settings_fields: Mapping[str, str] = {
         "temperature": "temperature",

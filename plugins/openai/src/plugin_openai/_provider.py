@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import ClassVar
 
-from core_llm import Capabilities, ConfigError, Provider, ProviderConfig, Request, Response, hookimpl
-from core_llm.wire import Exchange, ModelInfo, WireFormat
+from core_llm import Capabilities, Provider, Request, Response, hookimpl
+from core_llm.wire import Exchange, WireFormat
 from plugin_openai._wire import REASONING_MODELS, OpenAIChat, OpenAIResponses
 
 REASONING = Capabilities(
@@ -33,23 +32,6 @@ GENERAL = Capabilities(
 )
 
 
-NOT_ON_RESPONSES = Capabilities(
-    audio_input="unsupported",
-    settings=dict.fromkeys(("stop", "seed", "presence_penalty", "frequency_penalty"), "unsupported"),
-)
-"""What the Responses API has no field for."""
-WIRES: Mapping[str, type[WireFormat]] = {
-    "*": OpenAIChat,
-    **dict.fromkeys(REASONING_MODELS, OpenAIResponses),
-    "gpt-daybreak-*": OpenAIResponses,
-    "gpt-rosalind-*": OpenAIResponses,
-    "computer-use-*": OpenAIResponses,
-    "gpt-5-search-*": OpenAIChat,
-}
-"""Model pattern → wire; the last that matches. Models that reason keep their reasoning between turns on Responses only,
-and some are on nothing else; the others, sound and search in Chat Completions among them, take more settings there."""
-
-
 class OpenAI(Provider):
     """OpenAI's models."""
 
@@ -58,6 +40,16 @@ class OpenAI(Provider):
     base_url_env = "OPENAI_BASE_URL"
     api_key_env = "OPENAI_API_KEY"
     wire_format = OpenAIChat
+    # Models that reason keep their reasoning between turns on Responses only, and some are on nothing else. The others,
+    # among them those that hear, speak or search in Chat Completions, take more settings there.
+    wires: ClassVar[Mapping[str, type[WireFormat]]] = {
+        **dict.fromkeys(REASONING_MODELS, OpenAIResponses),
+        "gpt-daybreak-*": OpenAIResponses,
+        "gpt-rosalind-*": OpenAIResponses,
+        "computer-use-*": OpenAIResponses,
+        "gpt-5-search-*": OpenAIChat,
+    }
+    wire_choices: ClassVar[Mapping[str, type[WireFormat]]] = {"chat": OpenAIChat, "responses": OpenAIResponses}
     capabilities: ClassVar[Mapping[str, Capabilities]] = {
         "*": Capabilities(
             streaming="supported",
@@ -78,31 +70,7 @@ class OpenAI(Provider):
     options: ClassVar[Mapping[str, str]] = {
         "organization": "the organization that is billed, where a key belongs to several",
         "project": "the project that is billed",
-        "wire": "responses or chat, for every model; without it the model decides",
     }
-
-    def __init__(self, config: ProviderConfig | None = None, *, name: str | None = None) -> None:
-        super().__init__(config, name=name)
-        wire = self.config.options.get("wire")
-        chosen: dict[object, type[WireFormat]] = {"responses": OpenAIResponses, "chat": OpenAIChat}
-        if wire is not None and wire not in chosen:
-            raise ConfigError(f"providers.{self.endpoint}.options.wire must be responses or chat, not {wire!r}")
-        self._chosen_wire = chosen.get(wire)
-
-    def wire_type(self, model: str) -> type[WireFormat]:
-        """Return the wire format that `model` speaks: the configured one, or that of `WIRES`."""
-        if self._chosen_wire is not None:
-            return self._chosen_wire
-        return [kind for pattern, kind in WIRES.items() if fnmatchcase(model, pattern)][-1]
-
-    def capabilities_for(self, model: str) -> Capabilities:
-        """Return what is declared for `model` on the wire that it speaks."""
-        found = super().capabilities_for(model)
-        return found.merged(NOT_ON_RESPONSES) if self.wire_type(model) is OpenAIResponses else found
-
-    def list_models(self) -> Exchange[tuple[ModelInfo, ...]]:
-        """List the models that the key may use, as a sans-I/O generator."""
-        return self._responses().list_models()
 
     def count_tokens(self, request: Request) -> Exchange[int]:
         """Count the input tokens of a request, as a sans-I/O generator; the endpoint knows every model."""
