@@ -84,6 +84,13 @@ def test_what_a_model_refuses_is_not_sent(model: str, setting: str) -> None:
     assert seen == []
 
 
+def test_a_model_that_does_not_reason_takes_what_the_others_refuse() -> None:
+    """What reasoning models refuse, their sibling that does not reason takes; but effort means nothing to it."""
+    declared = Grok().capabilities_for("grok-4-fast-non-reasoning")
+    assert [declared.support(f"settings.{name}") for name in ("stop", "presence_penalty")] == ["supported"] * 2
+    assert declared.support("settings.reasoning_effort") == "unsupported"
+
+
 def test_the_wire_of_a_model() -> None:
     """The table knows what is on Responses only; a setting overrides it, and a wrong one is refused."""
     assert Grok().wire_type("grok-4.20-multi-agent") is GrokResponses

@@ -49,6 +49,16 @@ def test_a_named_endpoint_streams_without_a_key() -> None:
     assert json.loads(seen[0].content)["stream_options"] == {"include_usage": True}
 
 
+def test_what_the_wire_has_no_field_for_can_be_dropped() -> None:
+    """Such knobs are declared, so that a call may ask to leave them out where they cannot be sent."""
+    declared = OpenAICompatible().capabilities_for("any")
+    assert {name for name, support in declared.settings.items() if support == "unsupported"} == {
+        "reasoning_budget",
+        "cache_key",
+        "cache_ttl",
+    }
+
+
 def test_the_bound_on_output_has_its_first_name() -> None:
     """Most compatible servers know `max_tokens`; an option says otherwise."""
     assert body_for({})["max_tokens"] == 9

@@ -14,6 +14,11 @@ REASONING = Capabilities(
     settings={"stop": "unsupported", "presence_penalty": "unsupported", "frequency_penalty": "unsupported"},
 )
 """What reasoning models refuse: docs.x.ai, guide "Reasoning" (checked 2026-11)."""
+NOT_REASONING = Capabilities(
+    reasoning="unsupported",
+    settings={"stop": "supported", "presence_penalty": "supported", "frequency_penalty": "supported"},
+)
+"""A model that takes these again, its name being among those of models that reason."""
 FIXED_EFFORT = Capabilities(settings={"reasoning_effort": "unsupported"})
 """Models that reason as much as they like, and refuse to be told."""
 
@@ -43,7 +48,7 @@ class Grok(Provider):
         ),
         "grok-3-mini*": REASONING,
         "grok-4*": REASONING.merged(FIXED_EFFORT),
-        "grok-4-fast-non-reasoning*": Capabilities(reasoning="unsupported"),
+        "grok-4-fast-non-reasoning*": NOT_REASONING,
         "grok-code*": REASONING.merged(FIXED_EFFORT),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from core_llm import Provider, hookimpl
+from core_llm import Capabilities, Provider, hookimpl
 from core_llm.wire import ChatCompletions, JSONValue
 
 
@@ -27,6 +27,9 @@ class OpenAICompatible(Provider):
     name = "openai-compatible"
     needs_api_key = False
     wire_format = CompatibleChat
+    capabilities: ClassVar[Mapping[str, Capabilities]] = {
+        "*": Capabilities(settings=dict.fromkeys(("reasoning_budget", "cache_key", "cache_ttl"), "unsupported")),
+    }
     options: ClassVar[Mapping[str, str]] = {
         "max_tokens_field": "field for the bound on output tokens, if not max_tokens",
         "stream_usage": "false for a server that rejects stream_options; usage is then unknown",
