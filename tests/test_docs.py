@@ -165,12 +165,6 @@ def test_settings_and_capabilities_are_listed() -> None:
     assert set(Capabilities.model_fields) - {"version", "settings"} <= listed
 
 
-def test_the_fields_of_the_wire_are_those_of_the_code() -> None:
-    """The table says to which field of Chat Completions each knob becomes, or that there is none."""
-    rows = dict(re.findall(r"^\| `(\w+)` \| [^|]*\| (?:`(\w+)`|none) \|", read("settings.md"), re.MULTILINE))
-    assert rows == {name: wire.ChatCompletions.settings_fields.get(name, "") for name in Settings.model_fields}
-
-
 @pytest.mark.parametrize("cls", [Client, Stream], ids=lambda cls: cls.__name__)
 def test_members_are_explained(cls: type) -> None:
     """Everything that a client and a stream can do has a row."""
