@@ -95,7 +95,7 @@ if TYPE_CHECKING:
     )
     from core_llm._provider import Auth, BearerAuth, HeaderAuth, LocalChannel, LocalProvider, OutgoingRequest, Provider
     from core_llm._request import NamedToolChoice, OutputSchema, Request, Settings, ToolSpec
-    from core_llm._response import FinishReason, Response, Usage
+    from core_llm._response import FinishReason, Response, ResumePoint, Usage
     from core_llm._stream.async_stream import AsyncStream
     from core_llm._stream.grammar import check_events
     from core_llm._stream.stream import Stream
@@ -163,6 +163,7 @@ __all__ = [
     "Response",
     "ResponseError",
     "Restarted",
+    "ResumePoint",
     "Resumed",
     "Retrying",
     "ServerError",
@@ -219,7 +220,7 @@ _HOMES = {
     " ToolCallPart ToolResultPart",
     "_provider": "Auth BearerAuth HeaderAuth LocalChannel LocalProvider OutgoingRequest Provider",
     "_request": "NamedToolChoice OutputSchema Request Settings ToolSpec",
-    "_response": "FinishReason Response Usage",
+    "_response": "FinishReason Response ResumePoint Usage",
     "_stream.async_stream": "AsyncStream",
     "_stream.grammar": "check_events",
     "_stream.stream": "Stream",

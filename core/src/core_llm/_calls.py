@@ -28,6 +28,7 @@ from core_llm._options import Prompt, as_limits, build_request
 from core_llm._plugins import PluginRegistry
 from core_llm._provider import LocalProvider, Provider
 from core_llm._request import Request, Settings
+from core_llm._response import ResumePoint
 from core_llm._stream.attempts import RetryPolicy
 from core_llm._stream.plan import CLOCK, CallPlan, Clock
 from core_llm.hookspecs import RequestRewriter
@@ -150,6 +151,7 @@ class Calls:
             policy=RetryPolicy(target.max_retries if retries is None else retries, self._clock.random),
             credentials=target.credentials,
             provider_options=own_options,
+            resume=cast("ResumePoint | None", options.get("resume")),
             can_stream=target.capabilities.streaming != "unsupported",
             observers=registry.observers(provider.endpoint, target.model),
             transforms=registry.transforms(provider.endpoint, target.model),

@@ -14,6 +14,7 @@ from core_llm._errors import InvalidRequestError, InvalidSettingError
 from core_llm._json import JSONObject
 from core_llm._messages import Message, Part, as_parts
 from core_llm._request import OutputSchema, ReasoningEffort, Request, Settings, ToolChoice, ToolSpec
+from core_llm._response import ResumePoint
 
 Prompt = str | Message | Part | Sequence[str | Part | Message]
 """A text, a part (a picture, say), a message, or a list: parts and texts between messages make one user message."""
@@ -55,6 +56,8 @@ class CallOptions(SettingOptions, total=False):
     """Provider name → fields merged last into the body sent to that provider only."""
     extra_headers: Mapping[str, str]
     extra_query: Mapping[str, str]
+    resume: ResumePoint
+    """Take up the stream of this answer again, where it goes on in the background; the request is as before."""
     limits: Limits
     max_retries: int
     on_unsupported: OnUnsupported

@@ -240,6 +240,15 @@ class LocalProvider(Provider, ABC):
         msg = f"{self.endpoint} runs its models in this process and lists none"
         raise UnsupportedError(msg, feature="model_listing", provider=self.endpoint)
 
+    def count_tokens(self, request: Request) -> Exchange[int]:
+        """Count the input tokens of a request; without a server there is nobody to ask.
+
+        Raises:
+            UnsupportedError: Always, unless overridden.
+        """
+        msg = f"{self.endpoint} runs its models in this process and counts no tokens; its answers report them in usage"
+        raise UnsupportedError(msg, feature="token_counting", provider=self.endpoint, model=request.model)
+
     @abstractmethod
     def run_local(self, request: Request, channel: LocalChannel) -> None:
         """Answer `request`; called in a thread of its own, blocking as it likes.

@@ -38,6 +38,14 @@ class Usage(Value):
         return self.input_tokens + self.output_tokens
 
 
+class ResumePoint(Value):
+    """Where a broken stream of an answer that goes on in the background can be taken up again, by any process."""
+
+    response_id: str
+    cursor: int | None = None
+    """The number of the last event that came; None begins with the first."""
+
+
 class Response(Value):
     """An answer: what `generate` returns, what `stream.response` is as it grows, what an error carries as partial."""
 

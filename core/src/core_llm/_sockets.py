@@ -161,15 +161,19 @@ class _Lookup:
     def __init__(self, look_up: Callable[[], list[_Address]]) -> None:
         self._look_up = look_up
         self._is_over = threading.Event()
-        self._result: list[_Address] | OSError = OSError("stopped while the name was looked up")
+        self._is_stopped = False
+        self._result: list[_Address] | OSError = []
 
     def shutdown(self, how: int) -> None:  # noqa: ARG002  # what a socket has
+        self._is_stopped = True
         self._is_over.set()
 
     def wait(self, timeout: float | None) -> list[_Address]:
         threading.Thread(target=self._run, name="core-llm-lookup", daemon=True).start()
         if not self._is_over.wait(timeout):
             raise TimeoutError("the name was not looked up in time")
+        if self._is_stopped:
+            raise OSError("stopped while the name was looked up")
         if isinstance(self._result, OSError):
             raise self._result
         return self._result

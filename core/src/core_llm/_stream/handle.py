@@ -7,7 +7,7 @@ from typing import Literal
 
 from core_llm._errors import AbortedError, CoreLLMError, InvalidRequestError
 from core_llm._events import StreamEvent
-from core_llm._response import Response
+from core_llm._response import Response, ResumePoint
 from core_llm._stream.control import Control
 from core_llm._stream.effects import Steps
 from core_llm._stream.engine import run
@@ -39,6 +39,17 @@ class Handle:
             left = self._pending.__length_hint__()  # type: ignore[attr-defined]  # a list's iterator
             call.accumulator.advance(len(self._batch) - left)
         return call.partial()
+
+    @property
+    def resume_point(self) -> ResumePoint | None:
+        """Where a stream that broke can be taken up again (``stream(..., resume=point)``); None where it cannot.
+
+        Ask when the stream has raised: events that it brought and that were not taken yet are not brought again.
+        """
+        decoder, given = self._call.decoder, self._plan.resume
+        known = (decoder.id if decoder is not None else None) or (given.response_id if given is not None else None)
+        cursor = decoder.cursor if decoder is not None else None
+        return None if known is None or cursor is None else ResumePoint(response_id=known, cursor=cursor)
 
     def abort(self, reason: str | None = None) -> None:
         """Stop the call, from any thread or task: its connection closes at once, its consumer gets an AbortedError."""

@@ -9,11 +9,12 @@ from urllib.parse import urlencode, urlsplit
 from pydantic import SecretStr
 from pydantic_core import to_json
 
-from core_llm._errors import ConfigError, MissingAPIKeyError
+from core_llm._errors import ConfigError, MissingAPIKeyError, UnsupportedError
 from core_llm._keys import as_key
 from core_llm._provider import OutgoingRequest, Provider
 from core_llm._redaction import register_secret
 from core_llm._request import Request
+from core_llm._response import ResumePoint
 from core_llm._stream.plan import CallPlan
 from core_llm.wire.base import WireRequest
 from core_llm.wire.frames import Framing
@@ -34,10 +35,19 @@ def build(plan: CallPlan, secret: object, *, is_stream: bool) -> tuple[OutgoingR
     is_stream = is_stream and wire.can_stream
     if request.is_stream is not is_stream:
         request = request.model_copy(update={"is_stream": is_stream})
-    wired = wire.encode_request(request)
+    wired = wire.encode_request(request) if plan.resume is None else _resumed(plan, plan.resume)
     if isinstance(wired.body, dict):
         wired.body = plan.merged_body(wired.body)
     return signed(plan, wired, secret), wired.framing if is_stream else "none"
+
+
+def _resumed(plan: CallPlan, point: ResumePoint) -> WireRequest:
+    wired = plan.provider.wire(plan.request.model).encode_resume(point.response_id, point.cursor)
+    if wired is None:
+        name, model = plan.provider.endpoint, plan.request.model
+        msg = f"{name}:{model} cannot take up a stream again; send the request anew"
+        raise UnsupportedError(msg, feature="resume", provider=name, model=model)
+    return wired
 
 
 def signed(plan: CallPlan, wired: WireRequest, secret: object) -> OutgoingRequest:

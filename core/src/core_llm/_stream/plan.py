@@ -13,6 +13,7 @@ from core_llm._config_model import Limits
 from core_llm._json import JSONObject, JSONValue
 from core_llm._provider import Provider
 from core_llm._request import Request
+from core_llm._response import ResumePoint
 from core_llm._stream.attempts import AttemptPolicy
 from core_llm.hookspecs import EventTransform, StreamObserver
 from core_llm.wire.merging import merged_options
@@ -38,6 +39,7 @@ class CallPlan:
         request: Rewritten and checked; its `is_stream` says which form is wanted first.
         credentials: The key, or a callable that gives one, or None where the server wants none.
         limits: Every field set.
+        resume: Where the stream of an answer is taken up again, in place of a new answer.
         can_stream: False where the model is declared to have no streaming: a plain request is sent at once.
     """
 
@@ -48,6 +50,7 @@ class CallPlan:
     credentials: SecretStr | Callable[[], object] | None = None
     provider_options: Mapping[str, JSONValue] = field(default_factory=dict)
     can_stream: bool = True
+    resume: ResumePoint | None = None
     observers: Sequence[StreamObserver] = ()
     transforms: Sequence[EventTransform] = ()
     clock: Clock = CLOCK

@@ -53,6 +53,7 @@ def streamed(call: CallState, framing: Framing) -> Step:
     """Read a streamed answer to its terminal marker, and hand on its events."""
     request, control, monotonic = call.plan.request, call.control, call.plan.clock.monotonic
     decoder = call.plan.provider.wire(request.model).decoder(request)
+    call.decoder = decoder
     intake = Intake(call, decoder, framing)
     take, begin = intake.take, call.accumulator.begin
     limit: Limit = "first_event"

@@ -23,6 +23,7 @@ from core_llm._stream.control import Aborted, Control, LimitExceeded
 from core_llm._stream.effects import Close, Failed, Interrupted, Steps
 from core_llm._stream.observe import Pipeline
 from core_llm._stream.plan import CallPlan
+from core_llm.wire.base import Decoder
 
 DRAIN_SECONDS = 0.25
 """How long a finished answer's connection may take to come to its end before it is closed instead of kept."""
@@ -38,6 +39,7 @@ class CallState:
 
     Attributes:
         response: The whole response, once the call has succeeded.
+        decoder: Of the current attempt's stream.
         had_content: Whether the consumer was given content; from then on nothing may be retried in silence.
         secret: The credentials as resolved for the current attempt.
         waited_for_head: Seconds that the current attempt waited for the head of its answer.
@@ -49,6 +51,7 @@ class CallState:
         self.accumulator = Accumulator(plan.provider.endpoint)
         self.pipeline = Pipeline.of(plan)
         self.response: Response | None = None
+        self.decoder: Decoder | None = None
         self.had_content = False
         self.secret: object = None
         self.waited_for_head = 0.0
