@@ -281,6 +281,12 @@ def test_a_provider_without_a_server_lists_no_models(caller: Caller) -> None:
         caller.models(Here(say_hello))
 
 
+def test_a_provider_without_a_server_counts_no_tokens() -> None:
+    """There is nobody to ask before the answer, unless the provider says otherwise."""
+    with pytest.raises(UnsupportedError, match="counts no tokens"):
+        Client(providers=[Here(say_hello)]).count_tokens("here:m", "Hi")
+
+
 def test_a_stream_that_is_not_entered_starts_no_thread() -> None:
     """Making a stream does nothing."""
     provider = Here(say_hello)
