@@ -42,7 +42,7 @@ def test_a_slow_consumer_holds_the_server_back(transport: TransportName) -> None
             assert server.connections[0].bytes_written < KERNEL_BUFFERS
             assert tracemalloc.get_traced_memory()[1] < MEGABYTE
             tracemalloc.stop()
-            for _ in range(KERNEL_BUFFERS // len(PIECE)):
+            for _ in range(2 * KERNEL_BUFFERS // len(PIECE)):
                 next(stream)
             assert server.connections[0].bytes_written > KERNEL_BUFFERS
         server.connections[0].closed_by_client.wait()
@@ -63,7 +63,7 @@ def test_a_slow_task_holds_the_server_back(transport: TransportName, backend: st
                 assert server.connections[0].bytes_written < KERNEL_BUFFERS
                 assert tracemalloc.get_traced_memory()[1] < MEGABYTE
                 tracemalloc.stop()
-                for _ in range(KERNEL_BUFFERS // len(PIECE)):
+                for _ in range(2 * KERNEL_BUFFERS // len(PIECE)):
                     await anext(stream)
                 assert server.connections[0].bytes_written > KERNEL_BUFFERS
             await server.connections[0].closed_by_client.wait_async()

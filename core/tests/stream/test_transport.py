@@ -15,7 +15,6 @@ from core_llm import (
     Client,
     Limits,
 )
-from core_llm._config_model import NO_LIMITS
 from core_llm_conformance.script import Answer, Flood, Reset, Send, Stall, json_answer, sse_answer
 from core_llm_conformance.server import FaultServer
 
@@ -80,11 +79,11 @@ def test_a_kept_connection_that_the_server_closed_is_replaced(wired: Caller) -> 
 @pytest.mark.parametrize(
     ("answer", "limits"),
     [
-        (json_answer({"error": "no"}, 400), NO_LIMITS),
-        (sse_answer(HELLO[0]), NO_LIMITS),
-        (sse_answer(HELLO[0], Reset()), NO_LIMITS),
-        (sse_answer(event(error={"message": "no"})), NO_LIMITS),
-        (sse_answer(HELLO[0], b"data: {not json\n\n"), NO_LIMITS),
+        (json_answer({"error": "no"}, 400), Limits()),
+        (sse_answer(HELLO[0]), Limits()),
+        (sse_answer(HELLO[0], Reset()), Limits()),
+        (sse_answer(event(error={"message": "no"})), Limits()),
+        (sse_answer(HELLO[0], b"data: {not json\n\n"), Limits()),
         (Answer(before=[Stall()]), Limits(first_event=0.02)),
         (sse_answer(HELLO[0], Stall()), Limits(between_events=0.02)),
     ],
@@ -93,7 +92,7 @@ def test_a_kept_connection_that_the_server_closed_is_replaced(wired: Caller) -> 
 def test_calls_that_fail_leak_neither_sockets_nor_threads(wired: Caller, answer: Answer, limits: Limits) -> None:
     """After as many failures as you like, the client holds at most the one connection that it keeps, and works."""
     calls = 5
-    with FaultServer(*[answer] * calls, hello()) as server:
+    with FaultServer(*[answer] * calls) as server:
         options = wired.options(at(server.url), {"max_retries": 0})
         before = threading.active_count()
 
@@ -109,7 +108,8 @@ def test_calls_that_fail_leak_neither_sockets_nor_threads(wired: Caller, answer:
                 for connection in server.connections[:-1]:
                     connection.closed.wait()
                 check([error for error in failed if error], open_before)
-                assert stream_sync(client, "tiny:m", limits=NO_LIMITS).response.text == "Hello"
+                server.route("/chat", hello())
+                assert stream_sync(client, "tiny:m").response.text == "Hello"
             return
 
         async def go() -> None:
@@ -122,7 +122,8 @@ def test_calls_that_fail_leak_neither_sockets_nor_threads(wired: Caller, answer:
                     while not connection.closed:  # noqa: ASYNC110  # the server lives in a thread
                         await anyio.sleep(0.001)
                 check([error for error in failed if error], open_before)
-                assert (await stream_async(clients, "tiny:m", limits=NO_LIMITS)).response.text == "Hello"
+                server.route("/chat", hello())
+                assert (await stream_async(clients, "tiny:m", limits=Limits())).response.text == "Hello"
 
         wired.run(go)
 
