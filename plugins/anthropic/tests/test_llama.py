@@ -24,7 +24,6 @@ def client_for(server: LlamaServer, key: str | None = None) -> Client:
         providers=[Anthropic],
         config={"providers": {"anthropic": {"base_url": f"{server.url}/v1"}}},
         api_keys={"anthropic": key or server.api_key},
-        max_retries=0,
     )
 
 

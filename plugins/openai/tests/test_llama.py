@@ -28,7 +28,7 @@ def settings_for(server: LlamaServer) -> JSONObject:
 def client_for(server: LlamaServer, key: str | None = None) -> Client:
     """Return a client that knows the server as ``lab``."""
     keys = {"lab": key or server.api_key}
-    return Client(providers=[OpenAI], config=settings_for(server), api_keys=keys, max_retries=0)
+    return Client(providers=[OpenAI], config=settings_for(server), api_keys=keys)
 
 
 def test_it_streams(server: LlamaServer) -> None:
