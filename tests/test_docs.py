@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from core_llm import Capabilities, Client, ConfigValues, Limits, ProviderConfig, Settings, Stream, hookspecs, wire
+from core_llm import Capabilities, Client, ConfigValues, Limits, ProviderConfig, Settings, Stream, hookspecs
 from core_llm._calls import ClientOptions
 from core_llm._config_model import DEFAULT_LIMITS
 from core_llm._errors import SAFE_HEADERS
+from core_llm._offers import known_providers
 from core_llm._options import CallOptions
 from core_llm._stream import grammar
 from core_llm.wire.errors import STATUS_ERRORS
@@ -213,3 +214,49 @@ def test_defaults_are_those_of_the_code() -> None:
     plain = {path: str(value) for path, value in settings_of(ConfigValues) if isinstance(value, str | int)}
     expected = {name: f"`{value}`" for name, value in (limits | plain).items()}
     assert {name: rows.get(name) for name in expected} == expected
+
+
+# Providers
+
+
+def names(text: str) -> set[str]:
+    """Return the code in a cell."""
+    return set(re.findall("`([^`]+)`", text))
+
+
+def as_names(variables: str | tuple[str, ...] | None) -> set[str]:
+    """Return the names of the variables that a provider declares."""
+    return {variables} if isinstance(variables, str) else set(variables or ())
+
+
+def test_every_provider_is_listed_with_its_variables_and_options() -> None:
+    """The table of providers is what the plugins declare, and none of the known ones is left out."""
+    row = r"^\| `([a-z-]+)` \| `(plugin-[a-z-]+)` \|([^|]*)\|([^|]*)\|([^|]+)\|$"
+    rows = re.findall(row, read("configuration.md"), re.MULTILINE)
+    assert {name: package for name, package, *_ in rows} == known_providers()
+    for name, _, key, address, options in rows:
+        kind = type(Client(config={"providers": {name: {"base_url": "http://127.0.0.1:1"}}}).provider(name))
+        assert names(options) == {*kind.options, *({"wire"} if kind.wire_choices else ())}, name
+        assert (names(key), names(address)) == (as_names(kind.api_key_env), as_names(kind.base_url_env)), name
+
+
+def test_every_provider_has_a_page() -> None:
+    """The guide has every known provider with its package and its key, and a model to begin with."""
+    text = (DOCS / "how-to/use-a-provider.md").read_text(encoding="utf-8")
+    rows = {row[2].partition(":")[0]: row for row in re.findall(r"`(plugin-\S+)` \| (.*?) \| `(\S+)` \|", text)}
+    rows["openai-compatible"] = rows.pop("lmstudio")  # a named endpoint, as they all are
+    assert {name: package for name, (package, *_) in rows.items()} == known_providers()
+
+
+def test_what_a_provider_lists_and_counts_is_told() -> None:
+    """The guide about models and tokens says of each provider what it declares."""
+    text = (DOCS / "how-to/count-tokens-and-list-models.md").read_text(encoding="utf-8")
+    table = dict(
+        re.findall(r"^\| ([A-Z][\w ]+|a compatible server|local) \| [^|]+ \| (yes|no) \|$", text, re.MULTILINE)
+    )
+    providers = {name.lower().partition(" ")[0]: told == "yes" for name, told in table.items()}
+    providers["openai-compatible"] = providers.pop("a")
+    assert set(providers) == set(known_providers())
+    for name, is_told in providers.items():
+        provider = Client(config={"providers": {name: {"base_url": "http://127.0.0.1:1"}}}).provider(name)
+        assert (provider.capabilities_for("any").token_counting == "supported") == is_told, name

@@ -95,7 +95,7 @@ def _usage(body: JsonObject) -> JsonObject:
         "completion_tokens": OUTPUT_TOKENS,
         "total_tokens": total,
     }
-    return {**usage, "cost": 0.000012} if as_object(body.get("usage")).get("include") else usage
+    return {**usage, "cost": 0.0012} if as_object(body.get("usage")).get("include") else usage
 
 
 def _extra(request: RecordedRequest, body: JsonObject) -> JsonObject:

@@ -24,6 +24,7 @@ from core_llm_conformance.script import Answer, json_answer, sse_answer, sse_eve
 from core_llm_conformance.server import RecordedRequest
 
 ID = "resp_1"
+FIRST_WORDS = 4
 
 
 def answer(request: RecordedRequest) -> Answer:
@@ -52,12 +53,13 @@ def answer(request: RecordedRequest) -> Answer:
     )
     has_search = any(tool["type"] == "web_search" for tool in tools)
     response = _response("incomplete" if reply.is_cut else "completed", _items(reply, has_search=has_search))
-    return sse_answer(_stream(reply, response)) if body.get("stream") else json_answer(response)
+    return sse_answer(_numbered(_stream(reply, response))) if body.get("stream") else json_answer(response)
 
 
 def beginning(reply: Said) -> bytes:
     """Return the first words of a streamed answer."""
-    return _numbered([*_opening(), *_deltas(reply.pieces[:4])])
+    events = _stream(reply, _response("completed", _items(reply)))
+    return _numbered(events[: FIRST_WORDS + 2])  # the response and its message have begun before
 
 
 def half_a_call() -> bytes:
@@ -84,13 +86,14 @@ def failure() -> bytes:
 def _resumed(request: RecordedRequest) -> Answer:
     """Return what follows the event after which a stream is asked for again."""
     after = int(request.query.get("starting_after", ["-1"])[0])
-    events = _stream(Said(TEXT), _response("completed", _items(Said(TEXT)))).split(b"\n\n")
-    return sse_answer(b"\n\n".join(events[after + 1 :]))
+    events = _stream(Said(TEXT), _response("completed", _items(Said(TEXT))))
+    return sse_answer(_numbered(events[after + 1 :], first=after + 1))
 
 
-def _stream(reply: Said, response: JsonObject) -> bytes:
+def _stream(reply: Said, response: JsonObject) -> list[JsonObject]:
+    """Return the events of a whole stream."""
     items = as_objects(response["output"])
-    events = _opening()
+    events: list[JsonObject] = [{"type": "response.created", "response": _response("in_progress", [])}]
     for number, item in enumerate(items):
         if item["type"] != "message":
             events.append({"type": "response.output_item.added", "output_index": number, "item": item})
@@ -99,11 +102,7 @@ def _stream(reply: Said, response: JsonObject) -> bytes:
             events.append({"type": "response.output_item.added", "output_index": number, "item": begun})
             events += _deltas(reply.pieces, number)
         events.append({"type": "response.output_item.done", "output_index": number, "item": item})
-    return _numbered([*events, {"type": f"response.{response['status']}", "response": response}])
-
-
-def _opening() -> list[JsonObject]:
-    return [{"type": "response.created", "response": _response("in_progress", [])}]
+    return [*events, {"type": f"response.{response['status']}", "response": response}]
 
 
 def _deltas(pieces: list[str], number: int = 0) -> list[JsonObject]:
@@ -111,8 +110,8 @@ def _deltas(pieces: list[str], number: int = 0) -> list[JsonObject]:
     return [{"type": "response.output_text.delta", **place, "delta": piece} for piece in pieces]
 
 
-def _numbered(events: list[JsonObject]) -> bytes:
-    numbers = count()
+def _numbered(events: list[JsonObject], *, first: int = 0) -> bytes:
+    numbers = count(first)
     return b"".join(sse_event({**event, "sequence_number": next(numbers)}, name=str(event["type"])) for event in events)
 
 
