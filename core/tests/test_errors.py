@@ -12,7 +12,6 @@ from core_llm import _errors
 from core_llm._errors import (
     AbortedError,
     AuthenticationError,
-    BadRequestError,
     ConfigError,
     ConnectError,
     ContentFilterError,
@@ -21,14 +20,11 @@ from core_llm._errors import (
     InvalidToolCallError,
     MalformedResponseError,
     MissingAPIKeyError,
-    NotFoundError,
     OverloadedError,
-    PermissionDeniedError,
     PluginLoadError,
     ProviderError,
     RateLimitError,
     RedactedCause,
-    RequestTooLargeError,
     ServerError,
     StatusError,
     StreamGrammarError,
@@ -40,7 +36,6 @@ from core_llm._errors import (
 from core_llm._messages import TextPart
 from core_llm._redaction import register_secret
 from core_llm._response import Response
-from core_llm.wire.errors import decode_status_error
 
 KEY = "error-secret-40c1"
 PARTIAL = Response(parts=(TextPart(text="Os"),))
@@ -159,33 +154,6 @@ def test_only_harmless_headers_are_kept() -> None:
 def test_each_error_says_whether_to_try_again(error: ProviderError, *, is_retryable: bool) -> None:
     """By its class, unless the provider said otherwise; a spent total deadline is never worth another try."""
     assert error.is_retryable is is_retryable
-
-
-@pytest.mark.parametrize(
-    ("status", "error", "is_retryable"),
-    [
-        (400, BadRequestError, False),
-        (401, AuthenticationError, False),
-        (402, PermissionDeniedError, False),
-        (403, PermissionDeniedError, False),
-        (404, NotFoundError, False),
-        (408, ServerError, True),
-        (410, NotFoundError, False),
-        (413, RequestTooLargeError, False),
-        (418, BadRequestError, False),
-        (422, BadRequestError, False),
-        (429, RateLimitError, True),
-        (500, ServerError, True),
-        (503, OverloadedError, True),
-        (529, OverloadedError, True),
-        (599, ServerError, True),
-    ],
-)
-def test_each_status_has_its_error(status: int, error: type[StatusError], *, is_retryable: bool) -> None:
-    """By HTTP's own meaning, whatever the body is."""
-    made = decode_status_error(status, {}, b'{"error": {"message": "no"}}')
-    assert type(made) is error
-    assert (made.status_code, made.message, made.is_retryable) == (status, f"HTTP {status}: no", is_retryable)
 
 
 def test_an_error_as_json_has_its_plain_attributes() -> None:

@@ -49,6 +49,7 @@ from core_llm.wire.errors import (
         (503, OverloadedError, True),
         (504, ServerError, True),
         (529, OverloadedError, True),
+        (599, ServerError, True),
     ],
 )
 def test_each_status_has_its_class(status: int, kind: type[StatusError], *, is_retryable: bool) -> None:
