@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from core_llm import Capabilities, Client, ConfigValues, Limits, ProviderConfig, Settings, Stream, hookspecs
+from core_llm import Capabilities, Client, ConfigValues, Limits, Provider, ProviderConfig, Settings, Stream, hookspecs
 from core_llm._calls import ClientOptions
 from core_llm._config_model import DEFAULT_LIMITS
 from core_llm._errors import SAFE_HEADERS
@@ -217,6 +217,12 @@ def test_defaults_are_those_of_the_code() -> None:
 
 
 # Providers
+
+
+def test_what_a_provider_sets_is_explained() -> None:
+    """The guide has a row for every attribute that an author sets; the version of the contract is not one."""
+    text = (DOCS / "how-to/write-a-provider.md").read_text(encoding="utf-8")
+    assert set(Provider.__annotations__) - {"contract_version"} <= first_cells(text)
 
 
 def names(text: str) -> set[str]:
