@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import anyio
 
@@ -22,13 +23,15 @@ from core_llm._stream.ports import Watch
 
 def shut_down(sock: object) -> None:
     """Shut a socket down below its TLS layer, so that whoever is blocked in it wakes, and the peer sees the end."""
-    try:
+    with suppress(OSError, AttributeError, ValueError):
         if isinstance(sock, socket.socket):
             socket.socket.shutdown(sock, socket.SHUT_RDWR)
-        else:
+            return
+        try:
             sock.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]  # asyncio's and trio's sockets have it
-    except (OSError, AttributeError, ValueError):
-        return
+        except TypeError:  # uvloop's refuses
+            with socket.socket(fileno=os.dup(sock.fileno())) as twin:  # type: ignore[attr-defined]
+                twin.shutdown(socket.SHUT_RDWR)
 
 
 class _Current(threading.local):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import os
 import ssl
 import sys
 import threading
@@ -230,6 +231,7 @@ class SyncTransport:
         self._pools: dict[tuple[str, str | None], httpx.BaseTransport] = {}
         self._routes = _Routes()
         self._lock = threading.Lock()
+        self._process = os.getpid()
 
     def send(self, request: OutgoingRequest, connect: float, read: float, watch: Watch) -> SyncAnswer | Failed:
         """Send a request and wait for the head of its answer; `watch` learns which socket is in use."""
@@ -252,6 +254,8 @@ class SyncTransport:
             shut_down(sock)
 
     def _pool(self, lib: ModuleType, url: str) -> httpx.BaseTransport:
+        if self._process != os.getpid():  # after a fork the connections, and perhaps the lock, are the parent's
+            self._process, self._pools, self._lock = os.getpid(), {}, threading.Lock()
         key = self._routes.key(url)
         pool = self._pools.get(key)
         if pool is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from typing import Literal
 
@@ -10,7 +11,7 @@ import anyio
 import pytest
 import trio
 
-from core_llm import AbortedError, AsyncClient, Client, Message, Stream, TextDelta
+from core_llm import AbortedError, AsyncClient, Client, Limits, Message, Stream, TextDelta
 from core_llm._config_model import NO_LIMITS, TransportName
 from core_llm_conformance.script import Answer, Stall, json_answer, sse_answer
 from core_llm_conformance.server import FaultServer
@@ -307,3 +308,26 @@ def test_a_cancelled_scope_of_trio_closes_the_connection(transport: TransportNam
 
     with FaultServer(STALLED) as server:
         trio.run(main, server)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no uvloop for Windows")
+def test_limits_and_aborts_hold_on_uvloop(transport: TransportName) -> None:
+    """Its sockets refuse to be shut down; the calls are stopped all the same."""
+
+    async def main(server: FaultServer) -> list[str]:
+        told = []
+        async with async_client(server.url, transport) as client:
+            told.append(type((await stream_async(client, "tiny:m", limits=Limits(between_events=0.1))).error).__name__)
+            stream = client.stream("tiny:m", "Hi")
+            async with stream:
+                stopper = threading.Timer(0.05, stream.abort)
+                stopper.start()
+                with pytest.raises(AbortedError):
+                    await stream.finish()
+            told.append((await stream_async(client, "tiny:m", take=3)).response.text)
+            for connection in server.connections:
+                await connection.closed_by_client.wait_async()
+        return told
+
+    with FaultServer(STALLED, STALLED, STALLED) as server:
+        assert anyio.run(main, server, backend_options={"use_uvloop": True}) == ["TimeoutExceededError", "Hel"]
