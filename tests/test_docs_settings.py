@@ -187,14 +187,18 @@ def test_a_value_goes_as_it_is(row: str, column: str) -> None:
     assert expected in found or name == "logprobs"  # of Responses, where it is a word in a list
 
 
+def feature_of(row: str) -> str:
+    """Return the name under which a row's support is declared."""
+    features = {"`output` with a schema": "structured_output", '`output="json"`': "json_output"}
+    name = row.strip("`")
+    return features.get(row) or (f"settings.{name}" if name in VALUES else name)
+
+
 @pytest.mark.parametrize(("row", "column"), [key for key, cell in CELLS.items() if cell == "unsupported"])
 def test_what_is_unsupported_is_declared(row: str, column: str) -> None:
     """It is in the provider's capabilities, so that `on_unsupported="drop"` leaves it out."""
     provider, model = COLUMNS[column]
-    features = {"`output` with a schema": "structured_output", '`output="json"`': "json_output"}
-    name = row.strip("`")
-    feature = features.get(row) or (f"settings.{name}" if name in VALUES else name)
-    assert provider.capabilities_for(model).support(feature) == "unsupported"
+    assert provider.capabilities_for(model).support(feature_of(row)) == "unsupported"
 
 
 @pytest.mark.parametrize("row", sorted({row for row, _ in CELLS}))
@@ -216,6 +220,7 @@ def test_responses_of_others_is_as_openai_s(provider: type[Provider], row: str) 
     try:
         found = added(on_responses, "model", row)
     except UnsupportedError:
+        assert on_responses.capabilities_for("model").support(feature_of(row)) == "unsupported"
         return
     named = places(CELLS[row, "OpenAI Responses"]) | ({"include"} if "effort" in row else set())
     assert found
