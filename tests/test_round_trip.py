@@ -74,7 +74,7 @@ def test_it_goes_to_no_other(case: Case) -> None:
             assert [text for text in opaque_texts(kept_of_answer(case)) if json.dumps(text) in sent] == []
 
 
-@pytest.mark.parametrize("wire", ["anthropic", "gemini", "chat"])
+@pytest.mark.parametrize("wire", ["anthropic", "gemini", "responses", "chat"])
 def test_each_wire_has_such_answers(wire: str) -> None:
     """None passes for want of recordings."""
     assert sum(case.wire.name == wire for case in OPAQUE) > 3

@@ -77,6 +77,12 @@ def test_gemini() -> None:
     assert kept_of_answer(case) == kept_in_request(case, request) == [call, {"thoughtSignature": "s2"}]
 
 
+def test_reasoning_that_nothing_follows_is_not_expected_back() -> None:
+    """What it led to was cut off, and the provider refuses it alone."""
+    reasoning: JsonValue = {"type": "reasoning", "id": "rs", "summary": [], "encrypted_content": "x"}
+    assert kept_of_answer(answer("responses", {"output": [reasoning]})) == []
+
+
 def test_an_image_is_not_opaque() -> None:
     """Its bytes are for whoever looks at it."""
     assert list(opaque_texts([{"inlineData": {"data": "aW1n"}}, {"data": "ZW5j"}])) == ["ZW5j"]

@@ -147,7 +147,10 @@ def _responses_answer(recording: Recording) -> Kept:
             items[first_count(event.get("output_index")) or 0] = as_object(event.get("item"))
         if event.get("type") in ("response.completed", "response.incomplete"):
             break
-    return _responses_items([items[number] for number in sorted(items)])
+    whole = [items[number] for number in sorted(items)]
+    while whole and whole[-1].get("type") == "reasoning":  # what it led to was cut off: given back, it is refused
+        whole.pop()
+    return _responses_items(whole)
 
 
 def _responses_request(body: JsonObject) -> Kept:

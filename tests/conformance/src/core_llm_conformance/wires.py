@@ -128,20 +128,23 @@ class AnyChat(Provider):
 
 
 ANY_CHAT = Speaker("")
+AZURE = "https://recorded.test"
+BY_CHAT: dict[str, JsonValue] = {"wire": "chat"}
+BY_RESPONSES: dict[str, JsonValue] = {"wire": "responses"}
+VERTEX: dict[str, JsonValue] = {"project": "p", "location": "global"}
 SPEAKERS: dict[tuple[str, str], Speaker] = {
-    (CHAT.name, r"api\.openai\.com"): Speaker("openai"),
-    (CHAT.name, r"api\.x\.ai"): Speaker("grok", walk=walk_grok),
+    (CHAT.name, r"api\.openai\.com"): Speaker("openai", options=BY_CHAT),
+    (CHAT.name, r"api\.x\.ai"): Speaker("grok", options=BY_CHAT, walk=walk_grok),
     (CHAT.name, r"openrouter\.ai"): Speaker("openrouter"),
-    (CHAT.name, r"azure\.com"): Speaker("azure", base_url="https://recorded.test"),
+    (CHAT.name, r"azure\.com"): Speaker("azure", base_url=AZURE, options=BY_CHAT),
     (CHAT.name, r""): ANY_CHAT,
     (ANTHROPIC.name, r""): Speaker("anthropic"),
     (GEMINI.name, r"generativelanguage\.googleapis\.com"): Speaker("gemini"),
-    (GEMINI.name, r"aiplatform\.googleapis\.com"): Speaker("vertex", options={"project": "p", "location": "global"}),
+    (GEMINI.name, r"aiplatform\.googleapis\.com"): Speaker("vertex", options=VERTEX),
     (OLLAMA.name, r""): Speaker("ollama"),
-    (RESPONSES.name, r"api\.x\.ai"): Speaker("grok"),
-    (RESPONSES.name, r"azure\.com"): Speaker("azure", base_url="https://recorded.test"),
-    (RESPONSES.name, r"openrouter\.ai"): Speaker("openrouter"),
-    (RESPONSES.name, r""): Speaker("openai"),
+    (RESPONSES.name, r"api\.x\.ai"): Speaker("grok", options=BY_RESPONSES),
+    (RESPONSES.name, r"azure\.com"): Speaker("azure", base_url=AZURE, options=BY_RESPONSES),
+    (RESPONSES.name, r""): Speaker("openai", options=BY_RESPONSES),
 }
 """Wire, the end of a host → who understands it; the first that fits."""
 
@@ -158,12 +161,7 @@ NOT_REPLAYED = {
     f"{_NUMBERED}.yaml#0": "the same",
 }
 """Recording → why it is no answer of its wire."""
-PENDING = {
-    ("responses", "azure"),
-    ("responses", "grok"),
-    ("responses", "openai"),
-    ("responses", "openrouter"),
-}
+PENDING: set[tuple[str, str]] = set()
 """Wire and provider that are not there yet; their recordings wait for them."""
 CHANGES: dict[str, dict[str, Callable[[bytes], bytes]]] = {
     "sse": {
