@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from core_llm import Message, Request
+from core_llm import Message, Request, StatusError
 from core_llm_conformance.compare import check_outcome
 from core_llm_conformance.corpus import CASSETTE, RESPONSE_ONLY, find_corpus, missing_reason
 from core_llm_conformance.replay import ReplayAnswer
@@ -32,6 +32,14 @@ FAMILIES = (
 """Families of which every exchange is replayed, or has a reason why not. Of others, what speaks a wire is replayed."""
 EXCHANGES = list(CORPUS.recordings(formats=(CASSETTE, *RESPONSE_ONLY)))
 CASES = list(cases(CORPUS))
+
+
+def request_ids(case: Case) -> list[str]:
+    """Return the ids that a recorded answer has for its request."""
+    return [value for name, value in case.recording.headers.items() if name.endswith("request-id")]
+
+
+IDENTIFIED = [case for case in CASES if case.recording.status >= 400 and request_ids(case)]
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.test_id)
 
 
@@ -58,6 +66,14 @@ def test_through_the_other_library(case: Case) -> None:
     answer = ReplayAnswer.of(case.recording)
     outcome = through_httpx2_client(answer, case.speaker.load(), is_stream=case.recording.is_streaming)
     check_outcome(case.expected(), outcome)
+
+
+@pytest.mark.parametrize("case", IDENTIFIED, ids=lambda case: case.test_id)
+def test_an_error_names_its_request(case: Case) -> None:
+    """So that its provider can be asked about it."""
+    error = through_client(ReplayAnswer.of(case.recording), case.speaker.load(), is_stream=case.recording.is_streaming)
+    assert isinstance(error, StatusError)
+    assert error.request_id in request_ids(case)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
