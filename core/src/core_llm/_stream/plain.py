@@ -55,7 +55,7 @@ def plain(call: CallState, first_chunk: bytes = b"") -> Step:
     if is_transformed:
         call.accumulator.begin(())
         response = response.model_copy(update={"parts": call.accumulator.snapshot().parts})
-    yield from call.succeed(response, [], is_reusable=True)
+    yield from call.succeed(response, [], is_reusable=None)
     return None
 
 

@@ -116,8 +116,8 @@ class CallState:
             )
         return events if self.pipeline is None else self.pipeline.events(events)
 
-    def succeed(self, response: Response, events: list[StreamEvent], *, is_reusable: bool) -> Steps:
-        """Hand on the last events and the Finish, then give the connection back."""
+    def succeed(self, response: Response, events: list[StreamEvent], *, is_reusable: bool | None) -> Steps:
+        """Hand on the last events and the Finish, then give the connection back; None says that it was given back."""
         self.response = response
         self._is_over = True
         self.control.disarm()
@@ -125,8 +125,9 @@ class CallState:
         if self.pipeline is not None:
             self.pipeline.finish(finish)
         yield [*events, finish]
-        self.control.arm("drain", DRAIN_SECONDS, self.plan.clock.monotonic() + DRAIN_SECONDS)
-        yield Close(is_reusable)
+        if is_reusable is not None:
+            self.control.arm("drain", DRAIN_SECONDS, self.plan.clock.monotonic() + DRAIN_SECONDS)
+            yield Close(is_reusable)
 
     def transport_error(self, outcome: Failed | Interrupted, phase: Phase) -> CoreLLMError:
         """Return the error for an effect that failed or was interrupted in `phase`."""
