@@ -32,7 +32,7 @@ from pathlib import Path
 import pytest
 
 import core_llm
-from core_llm import Config
+from core_llm import Config, _redaction
 from core_llm._api import default_client
 from core_llm._plugins import PluginRegistry
 from core_llm_conformance.answering import answer_to, break_off
@@ -204,7 +204,8 @@ class Reader:
 
 @pytest.fixture
 def a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give a machine on which nobody has configured anything; what a page imports is forgotten afterwards."""
+    """Give a machine on which nobody has configured anything; what a page imports or keeps secret is forgotten."""
+    monkeypatch.setattr(_redaction, "_secrets", _redaction._Secrets())
     for name in [name for name in os.environ if name.startswith(("CORE_LLM_", "OPENAI_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
