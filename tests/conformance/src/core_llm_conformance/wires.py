@@ -6,7 +6,6 @@ What is of no chat wire at all is named in `OTHER_EXCHANGES`, so that nothing is
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -104,13 +103,6 @@ class Speaker:
     options: Mapping[str, JsonValue] = field(default_factory=dict)
     walk: Walk | None = None
 
-    @property
-    def is_installed(self) -> bool:
-        """Whether some distribution offers it."""
-        return not self.provider or bool(
-            importlib.metadata.entry_points(group="core_llm.providers", name=self.provider)
-        )
-
     def load(self) -> Provider:
         """Return the provider, found as a user's client finds it and configured by nothing else."""
         if not self.provider:
@@ -161,8 +153,6 @@ NOT_REPLAYED = {
     f"{_NUMBERED}.yaml#0": "the same",
 }
 """Recording → why it is no answer of its wire."""
-PENDING: set[tuple[str, str]] = set()
-"""Wire and provider that are not there yet; their recordings wait for them."""
 CHANGES: dict[str, dict[str, Callable[[bytes], bytes]]] = {
     "sse": {
         "CRLF": cuts.with_crlf,
@@ -196,10 +186,10 @@ class Case:
 
 
 def cases(corpus: Corpus) -> Iterator[Case]:
-    """Yield every exchange of the corpus that speaks a wire, but for those `NOT_REPLAYED` and `PENDING`."""
+    """Yield every exchange of the corpus that speaks a wire, but for those `NOT_REPLAYED`."""
     for recording in corpus.recordings(formats=(CASSETTE, *RESPONSE_ONLY)):
         case = None if recording.test_id in NOT_REPLAYED else case_of(recording)
-        if case is not None and (case.wire.name, case.speaker.provider) not in PENDING:
+        if case is not None:
             yield case
 
 
