@@ -31,7 +31,7 @@ MADE_BY_OTHERS = {"AsyncStream", "Config", "Stream"}
 """Classes that nobody makes by calling them."""
 IN_WORDS = {"JSONObject", "JSONValue", "hookimpl"}
 """Public names that are another library's: words say what they are."""
-ALIAS_HOMES = ("_events", "_messages", "_response", "wire.base", "wire.frames", "wire.usage")
+ALIAS_HOMES = ("_options", "_events", "_messages", "_response", "wire.base", "wire.frames", "wire.usage")
 
 
 def below(kind: type) -> set[str]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from core_llm._api import generate, stream
     from core_llm._async_client import AsyncClient
+    from core_llm._calls import ClientOptions
     from core_llm._capabilities import Capabilities
     from core_llm._client import Client
     from core_llm._config import Config, ConfigWarning
@@ -93,6 +94,7 @@ if TYPE_CHECKING:
         ToolCallPart,
         ToolResultPart,
     )
+    from core_llm._options import CallOptions, Prompt
     from core_llm._provider import Auth, BearerAuth, HeaderAuth, LocalChannel, LocalProvider, OutgoingRequest, Provider
     from core_llm._request import NamedToolChoice, OutputSchema, Request, Settings, ToolSpec
     from core_llm._response import FinishReason, Response, ResumePoint, Usage
@@ -109,10 +111,12 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "BearerAuth",
+    "CallOptions",
     "Capabilities",
     "Citation",
     "CitationAdded",
     "Client",
+    "ClientOptions",
     "Config",
     "ConfigError",
     "ConfigValues",
@@ -148,6 +152,7 @@ __all__ = [
     "PermissionDeniedError",
     "PluginError",
     "PluginLoadError",
+    "Prompt",
     "Provider",
     "ProviderConfig",
     "ProviderError",
@@ -204,6 +209,7 @@ _HOMES = {
     "_api": "generate stream",
     "_capabilities": "Capabilities",
     "_async_client": "AsyncClient",
+    "_calls": "ClientOptions",
     "_client": "Client",
     "_config": "Config ConfigWarning",
     "_config_model": "ConfigValues Limits ProviderConfig",
@@ -218,6 +224,7 @@ _HOMES = {
     " ToolStart TurnEnd TurnStart UsageUpdate event_to_dict",
     "_messages": "Citation FilePart Message Part ProviderPart ReasoningPart RefusalPart TextPart TokenLogprob"
     " ToolCallPart ToolResultPart",
+    "_options": "CallOptions Prompt",
     "_provider": "Auth BearerAuth HeaderAuth LocalChannel LocalProvider OutgoingRequest Provider",
     "_request": "NamedToolChoice OutputSchema Request Settings ToolSpec",
     "_response": "FinishReason Response ResumePoint Usage",
