@@ -1,6 +1,15 @@
 """What every provider plugin of core-llm must pass, and what the tests of the whole project are made with.
 
-The rooms, from what happened to what is asserted:
+The suite, from its door inwards:
+
+- `suite` has `ProviderSuite`, which a plugin's tests subclass; its tests are in `layers`, a class each, thin methods
+  over the checks in `contract`, `exchanges`, `faults` and `payload`;
+- `target` is the plugin under test, `scenario` and `scenarios` what it is asked, `cassette` what it was answered,
+  `applicability` which scenarios it has to show; `each` repeats a test over what applies;
+- `failure` is what a check raises, `rendering` how it reads, `report` what is published;
+- `pytest_plugin` ties it to pytest, `commands` to the `core-llm` command, `recording` makes cassettes, `scaffold` plugins.
+
+What they stand on, from what happened to what is asserted:
 
 - `corpus` reads real recordings and a plugin's own cassettes;
 - `walk` says what a recorded body holds, without any decoder of ours;
@@ -10,3 +19,26 @@ The rooms, from what happened to what is asserted:
 - `answering` has well-behaved model servers, one on each wire, for documentation that runs;
 - `through` sends one call through a client, `compare` holds what came out against the walk.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core_llm_conformance.base import Xfail
+    from core_llm_conformance.suite import ProviderSuite
+
+__all__ = ["ProviderSuite", "Xfail"]
+_HOMES = {"ProviderSuite": "suite", "Xfail": "base"}
+
+
+if not TYPE_CHECKING:  # a type checker would take any name for a public one
+
+    def __getattr__(name: str) -> object:
+        """Import a public name when it is first used: pytest imports this package in every run."""
+        if name not in _HOMES:
+            msg = f"module 'core_llm_conformance' has no attribute {name!r}"
+            raise AttributeError(msg)
+        from importlib import import_module  # noqa: PLC0415
+
+        return getattr(import_module(f"core_llm_conformance.{_HOMES[name]}"), name)
