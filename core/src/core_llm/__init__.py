@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from core_llm._client import Client
     from core_llm._config import Config, ConfigWarning
     from core_llm._config_model import ConfigValues, Limits, ProviderConfig
+    from core_llm._embed_options import EmbedOptions
+    from core_llm._embeddings import Embeddings, EmbedRequest, cosine_similarity, most_similar
     from core_llm._errors import (
         AbortedError,
         AuthenticationError,
@@ -126,6 +128,9 @@ __all__ = [
     "ContextLengthError",
     "CoreLLMError",
     "DuplicateProviderError",
+    "EmbedOptions",
+    "EmbedRequest",
+    "Embeddings",
     "FellBack",
     "FileDelta",
     "FilePart",
@@ -199,9 +204,11 @@ __all__ = [
     "Usage",
     "UsageUpdate",
     "check_events",
+    "cosine_similarity",
     "event_to_dict",
     "generate",
     "hookimpl",
+    "most_similar",
     "stream",
 ]
 """Spelled out once more, since type checkers read it; a test keeps the two lists equal."""
@@ -213,6 +220,8 @@ _HOMES = {
     "_client": "Client",
     "_config": "Config ConfigWarning",
     "_config_model": "ConfigValues Limits ProviderConfig",
+    "_embed_options": "EmbedOptions",
+    "_embeddings": "EmbedRequest Embeddings cosine_similarity most_similar",
     "_errors": "AbortedError AuthenticationError BadRequestError ConfigError ConnectError ContentFilterError"
     " ContextLengthError CoreLLMError DuplicateProviderError InvalidRequestError InvalidSettingError"
     " InvalidToolCallError MalformedResponseError MissingAPIKeyError NotFoundError OverloadedError"

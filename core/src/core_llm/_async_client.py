@@ -5,12 +5,15 @@ It is a room of its own so that a sync program does not import an event loop.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 from weakref import WeakKeyDictionary
 
 from core_llm._calls import ClientOptions
 from core_llm._client_base import ClientBase
+from core_llm._embed_options import EmbedOptions
+from core_llm._embeddings import Embeddings
 from core_llm._options import CallOptions, Prompt
 from core_llm._provider import OutgoingRequest
 from core_llm._response import Response
@@ -114,6 +117,23 @@ class AsyncClient(ClientBase):
         plan = self._calls.plan(model, prompt, options, is_stream=False)
         self._calls.require(plan.provider, "token_counting", plan.request.model)
         return await self._exchanged(plan, plan.provider.count_tokens(plan.request))
+
+    async def embed(self, model: str, inputs: str | Sequence[str], **options: Unpack[EmbedOptions]) -> Embeddings:
+        """Return a vector for each text, in their order.
+
+        A list longer than the provider takes at once goes out as several requests.
+
+        Args:
+            model: ``provider:model``, or a role of the configuration.
+            inputs: A text, or several.
+            **options: See `EmbedOptions`.
+
+        Raises:
+            UnsupportedError: The provider has no embeddings, or no field for an option.
+            CoreLLMError: The call failed.
+        """
+        plan, request = self._calls.embed_plan(model, inputs, options)
+        return await self._exchanged(plan, plan.provider.embed(request))
 
     async def exchange(self, provider: str, exchange: Exchange[T]) -> T:
         """Return the value of a sans-I/O generator of a provider's: what is neither a stream nor an answer.

@@ -13,6 +13,8 @@ from core_llm._capabilities import Capabilities, OnUnsupported, check_capabiliti
 from core_llm._config import Config
 from core_llm._config_layers import Layer
 from core_llm._config_model import DEFAULT_LIMITS, ConfigValues, Credentials, Limits, TransportName
+from core_llm._embed_options import build_embed_request
+from core_llm._embeddings import EmbedRequest
 from core_llm._errors import (
     CoreLLMError,
     InvalidRequestError,
@@ -176,6 +178,40 @@ class Calls:
             clock=self._clock,
         )
 
+    def embed_plan(
+        self, model: str, inputs: str | Sequence[str], options: Mapping[str, object]
+    ) -> tuple[CallPlan, EmbedRequest]:
+        """Return the plan of an embedding, and what is to be embedded.
+
+        Raises:
+            CoreLLMError: The model is unknown or embeds nothing, a key is missing, or the texts cannot be sent.
+        """
+        _check_model(model)
+        target = self._targets.get(model) or self._resolve(model)
+        provider = target.provider
+        self.require(provider, "embeddings", target.model)
+        request = build_embed_request(target.model, inputs, options)
+        if (own_options := _own_options(target, request)) or request.provider_options:
+            request = request.model_copy(update={"provider_options": {provider.endpoint: own_options}})
+        if (options.get("on_unsupported") or self.values.on_unsupported) == "drop":
+            request = request.restricted(provider.embed_fields(target.model))
+        limits = cast("Limits | None", options.get("limits"))
+        retries = cast("int | None", options.get("max_retries"))
+        plan = CallPlan(
+            provider=provider,
+            request=Request(
+                model=target.model,
+                messages=(),
+                extra_headers=request.extra_headers,
+                extra_query=request.extra_query,
+            ),
+            limits=target.limits.merged(limits),
+            policy=RetryPolicy(target.max_retries if retries is None else retries, self._clock.random),
+            credentials=target.credentials,
+            clock=self._clock,
+        )
+        return plan, request
+
     def _resolve(self, text: str | None) -> _Target:
         name, model = resolve_model(self.values, text)
         target = self._targets[text] = self._target_of(name, model)
@@ -225,7 +261,7 @@ def _rewritten(rewrite: RequestRewriter, request: Request) -> Request:
     return rewritten
 
 
-def _own_options(target: _Target, request: Request) -> JSONObject:
+def _own_options(target: _Target, request: Request | EmbedRequest) -> JSONObject:
     """Return the fields to merge into the body: configured ones, then the call's for this provider and no other."""
     given = request.provider_options.get(target.provider.endpoint)
     if given is None and target.provider.endpoint != target.provider.name:

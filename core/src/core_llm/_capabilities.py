@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from core_llm._errors import UnsupportedError
 from core_llm._messages import FilePart
@@ -37,22 +37,48 @@ class Capabilities(Value):
     video_input: Support = "unknown"
     model_listing: Support = "unknown"
     token_counting: Support = "unknown"
+    embeddings: Support = "unknown"
     settings: dict[str, Support] = Field(default_factory=dict)
     """Name of a knob in Settings → support."""
+    untested: dict[str, str] = Field(default_factory=dict)
+    """Feature declared supported → the reason why no cassette of the plugin shows it.
+
+    The conformance suite reads it; at run time it means nothing. Knobs are written ``settings.<name>``.
+    """
+
+    @field_validator("untested")
+    @classmethod
+    def _known(cls, untested: dict[str, str]) -> dict[str, str]:
+        for name, reason in untested.items():
+            knob = name.removeprefix("settings.")
+            if not (name in FEATURES if knob == name else knob in Settings.model_fields):
+                raise ValueError(f"{name!r} is no feature; there are {', '.join(sorted(FEATURES))}, settings.<name>")
+            if not reason.strip():
+                raise ValueError(f"untested has no reason for {name!r}")
+        return untested
 
     def merged(self, other: Capabilities) -> Capabilities:
         """Return this declaration with what `other` declares in its place."""
-        changes = {name: getattr(other, name) for name in other.model_fields_set if name != "settings"}
-        return self.model_copy(update={**changes, "settings": {**self.settings, **other.settings}})
+        changes = {name: getattr(other, name) for name in other.model_fields_set - {"settings", "untested"}}
+        both = {"settings": {**self.settings, **other.settings}, "untested": {**self.untested, **other.untested}}
+        return self.model_copy(update={**changes, **both})
 
     def support(self, feature: str) -> Support:
-        """Return the support of a feature or, as ``settings.<name>``, of a knob."""
+        """Return the support of a feature or, as ``settings.<name>``, of a knob.
+
+        Raises:
+            KeyError: There is no such feature.
+        """
         if feature.startswith("settings."):
             return self.settings.get(feature.removeprefix("settings."), "unknown")
+        if feature not in FEATURES:
+            raise KeyError(feature)
         value: Support = getattr(self, feature)
         return value
 
 
+FEATURES = frozenset(name for name, field in Capabilities.model_fields.items() if field.default == "unknown")
+"""The names of all features, without those of the knobs."""
 _FILE_FEATURES = {"image": "image_input", "audio": "audio_input", "video": "video_input"}
 
 
@@ -117,4 +143,4 @@ def _without(request: Request, feature: str) -> Request | None:
     return None
 
 
-__all__ = ["Capabilities", "OnUnsupported", "Support", "check_capabilities", "needed_features"]
+__all__ = ["FEATURES", "Capabilities", "OnUnsupported", "Support", "check_capabilities", "needed_features"]

@@ -102,7 +102,7 @@ def build_request(
     try:
         request = Request.model_validate(fields)
     except ValidationError as error:
-        raise InvalidRequestError(f"the request is not valid: {_first(error)}") from None
+        raise InvalidRequestError(f"the request is not valid: {first_of(error)}") from None
     return request.checked()
 
 
@@ -127,7 +127,9 @@ def as_messages(prompt: Prompt | None) -> tuple[Message, ...]:
             try:
                 messages.append(Message(role="user", parts=as_parts(loose)))
             except ValidationError as error:
-                raise InvalidRequestError(f"the prompt holds what is neither text nor part: {_first(error)}") from None
+                raise InvalidRequestError(
+                    f"the prompt holds what is neither text nor part: {first_of(error)}"
+                ) from None
             loose = []
         if isinstance(item, Message):
             messages.append(item)
@@ -140,7 +142,7 @@ def _settings(knobs: Mapping[str, object]) -> Settings:
     try:
         return Settings.model_validate(knobs)
     except ValidationError as error:
-        raise InvalidSettingError(f"a setting has a wrong value: {_first(error)}") from None
+        raise InvalidSettingError(f"a setting has a wrong value: {first_of(error)}") from None
 
 
 def as_limits(value: object) -> Limits | None:
@@ -157,12 +159,7 @@ def as_limits(value: object) -> Limits | None:
 
 def _check_others(options: Mapping[str, object]) -> None:
     """Refuse unknown names, and wrong values of those options that become part of no request."""
-    as_limits(options.get("limits"))
-    retries = options.get("max_retries")
-    if retries is not None and not (isinstance(retries, int) and retries >= 0):
-        raise InvalidSettingError(f"max_retries must be 0 or a greater whole number, not {retries!r}")
-    if options.get("on_unsupported") not in (None, "raise", "drop", "send"):
-        raise InvalidSettingError(f"on_unsupported must be raise, drop or send, not {options['on_unsupported']!r}")
+    check_call_options(options)
     for name in options:
         if name not in _SETTINGS and name not in _OTHERS:
             near = get_close_matches(name, [*_SETTINGS, *_OTHERS], 1)
@@ -171,7 +168,22 @@ def _check_others(options: Mapping[str, object]) -> None:
             raise InvalidSettingError(msg)
 
 
-def _first(error: ValidationError) -> str:
+def check_call_options(options: Mapping[str, object]) -> None:
+    """Refuse wrong values of those options that become part of no request.
+
+    Raises:
+        InvalidSettingError: One is wrong; says what it takes.
+    """
+    as_limits(options.get("limits"))
+    retries = options.get("max_retries")
+    if retries is not None and not (isinstance(retries, int) and retries >= 0):
+        raise InvalidSettingError(f"max_retries must be 0 or a greater whole number, not {retries!r}")
+    if options.get("on_unsupported") not in (None, "raise", "drop", "send"):
+        raise InvalidSettingError(f"on_unsupported must be raise, drop or send, not {options['on_unsupported']!r}")
+
+
+def first_of(error: ValidationError) -> str:
+    """Return what is wrong first, and where, without the value."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(step) for step in first["loc"])
     return f"{where}: {first['msg']}" if where else first["msg"]

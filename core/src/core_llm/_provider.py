@@ -6,7 +6,7 @@ A provider speaks through a `WireFormat`; one that runs its model in this proces
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import ClassVar, Protocol
@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from core_llm._capabilities import Capabilities
 from core_llm._config_model import ProviderConfig
+from core_llm._embeddings import Embeddings, EmbedRequest
 from core_llm._errors import ConfigError, UnsupportedError
 from core_llm._events import StreamEvent
 from core_llm._json import JSONValue
@@ -192,6 +193,18 @@ class Provider:
         """
         return self.wire(request.model).count_tokens(request)
 
+    def embed(self, request: EmbedRequest) -> Exchange[Embeddings]:
+        """Embed texts, as a sans-I/O generator.
+
+        Raises:
+            UnsupportedError: The provider has no embeddings.
+        """
+        return self.wire(request.model).embed(request)
+
+    def embed_fields(self, model: str) -> Collection[str]:
+        """Return which knobs of an embedding (`dimensions`, `input_type`) `model` can be told."""
+        return self.wire(model).embed_fields
+
 
 class LocalChannel(Protocol):
     """Where a local model's thread puts what it makes."""
@@ -248,6 +261,19 @@ class LocalProvider(Provider, ABC):
         """
         msg = f"{self.endpoint} runs its models in this process and counts no tokens; its answers report them in usage"
         raise UnsupportedError(msg, feature="token_counting", provider=self.endpoint, model=request.model)
+
+    def embed(self, request: EmbedRequest) -> Exchange[Embeddings]:
+        """Embed texts; without a server there is nobody to ask.
+
+        Raises:
+            UnsupportedError: Always, unless overridden.
+        """
+        msg = f"{self.endpoint} runs its models in this process and embeds nothing; use a provider that does"
+        raise UnsupportedError(msg, feature="embeddings", provider=self.endpoint, model=request.model)
+
+    def embed_fields(self, model: str) -> Collection[str]:  # noqa: ARG002  # for overriding
+        """Return which knobs of an embedding `model` can be told: none, unless overridden."""
+        return ()
 
     @abstractmethod
     def run_local(self, request: Request, channel: LocalChannel) -> None:

@@ -8,6 +8,8 @@ from core_llm._json import JSONObject, JSONValue
 from core_llm.wire.base import Decoder, Exchange, ModelInfo, WireFormat, WireRequest, WireResponse, response_from
 from core_llm.wire.chat_completions import ChatCompletions
 from core_llm.wire.chat_decode import ChatDecoder
+from core_llm.wire.embed import EmbedAnswer, EmbeddingWire, read_vector
+from core_llm.wire.embeddings import OpenAIEmbeddings
 from core_llm.wire.errors import decode_status_error, error_from_object, make_status_error
 from core_llm.wire.frames import Frame, Framer, Framing
 from core_llm.wire.framing import framer_for
@@ -26,6 +28,8 @@ __all__ = [
     "ChatCompletions",
     "ChatDecoder",
     "Decoder",
+    "EmbedAnswer",
+    "EmbeddingWire",
     "Exchange",
     "Frame",
     "Framer",
@@ -33,6 +37,7 @@ __all__ = [
     "JSONObject",
     "JSONValue",
     "ModelInfo",
+    "OpenAIEmbeddings",
     "PartsBuilder",
     "Responses",
     "ResponsesDecoder",
@@ -52,6 +57,7 @@ __all__ = [
     "make_status_error",
     "merged_options",
     "parse_object",
+    "read_vector",
     "response_from",
     "usage_from",
 ]

@@ -14,6 +14,7 @@ from typing import ClassVar, TypeVar
 from pydantic import Field
 
 from core_llm._capabilities import Capabilities
+from core_llm._embeddings import Embeddings, EmbedRequest
 from core_llm._errors import StatusError, UnsupportedError
 from core_llm._events import PartEnd, StreamEvent
 from core_llm._json import JSONObject, JSONValue
@@ -150,12 +151,14 @@ class WireFormat(ABC):
         can_stream: False for a wire without streaming; `stream` then makes one plain request, invisible to the caller.
         can_generate: False where the wire has only streams; `generate` then reads one.
         capabilities: What the wire cannot say, whoever speaks it; it goes over what the provider declares.
+        embed_fields: Knob of an EmbedRequest → field of the body, for those that the wire has.
     """
 
     framing: ClassVar[Framing] = "sse"
     can_stream: ClassVar[bool] = True
     can_generate: ClassVar[bool] = True
     capabilities: ClassVar[Capabilities] = Capabilities()
+    embed_fields: Mapping[str, str] = {}
 
     def __init__(self, provider: str, options: Mapping[str, JSONValue] | None = None) -> None:
         self.provider = provider
@@ -195,6 +198,19 @@ class WireFormat(ABC):
             f"{self.provider} has no endpoint that counts tokens; its answers report them in usage",
             feature="token_counting",
             provider=self.provider,
+        )
+
+    def embed(self, request: EmbedRequest) -> Exchange[Embeddings]:
+        """Embed texts, as a sans-I/O generator; `core_llm.wire.EmbeddingWire` has all of it but the bodies.
+
+        Raises:
+            UnsupportedError: The wire has no embeddings.
+        """
+        raise UnsupportedError(
+            f"{self.provider} has no embeddings; use a provider that has, such as openai, gemini or ollama",
+            feature="embeddings",
+            provider=self.provider,
+            model=request.model,
         )
 
     def list_models(self) -> Exchange[tuple[ModelInfo, ...]]:
