@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from copy import copy
 from dataclasses import dataclass
+from hashlib import sha256
 from threading import Lock
 
 from core_llm._capabilities import Capabilities
+from core_llm._embeddings import Embeddings, EmbedRequest
 from core_llm._errors import CoreLLMError, InvalidRequestError
 from core_llm._events import StreamEvent, ToolCall, UsageUpdate
 from core_llm._messages import Part, TextPart
@@ -30,6 +32,7 @@ from core_llm.wire.parts import PartsBuilder
 __all__ = ["Answer", "Cut", "Delay", "FakeProvider", "Step"]
 
 _WORD = re.compile(r"\s*\S+\s*$|\s*\S+")
+_FAKE_DIMENSIONS = 8
 _LOOK_SECONDS = 0.005
 """How often a delay looks whether the call was stopped."""
 
@@ -58,8 +61,11 @@ class FakeProvider(LocalProvider):
     One answer is given to every call. Several are given one after the other, each retry taking the next; a call that
     finds none left fails with an InvalidRequestError.
 
+    Texts are embedded without a script: the same text has always the same vector, another text another.
+
     Attributes:
         requests: Those that came, in order.
+        embed_requests: Those to embed, in order.
     """
 
     name = "fake"
@@ -81,6 +87,7 @@ class FakeProvider(LocalProvider):
         """
         super().__init__(name=name)
         self.requests: list[Request] = []
+        self.embed_requests: list[EmbedRequest] = []
         self._answers = answers
         self._capabilities = capabilities or Capabilities()
         self._models = tuple(models)
@@ -107,6 +114,20 @@ class FakeProvider(LocalProvider):
         yield from ()
         return tuple(ModelInfo(id=name) for name in self._models)
 
+    def embed(self, request: EmbedRequest) -> Exchange[Embeddings]:
+        """Embed the texts, as a sans-I/O generator. The usage is unknown, as nothing counts tokens here."""
+        yield from ()
+        self.embed_requests.append(request)
+        return Embeddings(
+            vectors=tuple(_fake_vector(text, request.dimensions or _FAKE_DIMENSIONS) for text in request.inputs),
+            model=request.model,
+            provider=self.endpoint,
+        )
+
+    def embed_fields(self, model: str) -> Collection[str]:  # noqa: ARG002  # the same for all
+        """Return which knobs of an embedding it takes."""
+        return ("dimensions", "input_type")
+
     def _next_answer(self, request: Request) -> Answer:
         with self._lock:
             self.requests.append(request)
@@ -119,6 +140,13 @@ class FakeProvider(LocalProvider):
                 f"its script has {len(self._answers)}"
             )
         return self._answers[number - 1]
+
+
+def _fake_vector(text: str, dimensions: int) -> tuple[float, ...]:
+    """Return numbers between -1 and 1 that depend on the text and on nothing else."""
+    seed = text.encode("utf-8", "surrogatepass")
+    blocks = (sha256(b"%d:" % number + seed).digest() for number in range(-(-dimensions // 32)))
+    return tuple(byte / 127.5 - 1 for byte in b"".join(blocks)[:dimensions])
 
 
 class _Playing:

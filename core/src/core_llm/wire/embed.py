@@ -83,11 +83,11 @@ class EmbeddingWire(WireFormat):
         """
         options = request.provider_options.get(self.provider, {})
         answers: list[EmbedAnswer] = []
-        for texts in batches(request.inputs, self.embed_batch_size(request.model), self.max_embed_bytes):
+        for texts in batches(request.inputs, self.max_embed_inputs, self.max_embed_bytes):
             batch = request if len(texts) == len(request.inputs) else request.model_copy(update={"inputs": texts})
             wired = self.encode_embed(batch)
             if isinstance(wired.body, dict):
-                wired.body = merged_options(wired.body, options)
+                wired.body = self.merge_embed_options(wired.body, options)
             response = yield wired
             answer = self.decode_embed(parse_object(response.body, self.provider), batch)
             self._check(answer, batch, answers)
@@ -100,9 +100,9 @@ class EmbeddingWire(WireFormat):
             metadata=tuple(answer.metadata for answer in answers),
         )
 
-    def embed_batch_size(self, model: str) -> int | None:  # noqa: ARG002  # for overriding
-        """Return how many texts one request may have."""
-        return self.max_embed_inputs
+    def merge_embed_options(self, body: JSONObject, options: JSONObject) -> JSONObject:
+        """Return the body of one batch with the caller's own fields."""
+        return merged_options(body, options)
 
     def encode_embed_knobs(self, request: EmbedRequest) -> JSONObject:
         """Return the fields of the body that the knobs become.

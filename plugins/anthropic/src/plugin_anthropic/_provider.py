@@ -26,6 +26,7 @@ GENERAL = Capabilities(
     video_input="unsupported",
     model_listing="supported",
     token_counting="supported",
+    embeddings="unsupported",
     settings=dict.fromkeys(
         ("seed", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "cache_key"), "unsupported"
     ),

@@ -37,6 +37,7 @@ class Azure(Provider):
             streaming="supported",
             model_listing="unsupported",  # the key's surface lists what could be deployed, not what is
             token_counting="unsupported",
+            embeddings="supported",
             settings=dict.fromkeys(("top_k", "reasoning_budget", "cache_key", "cache_ttl"), "unsupported"),
         ),
     }

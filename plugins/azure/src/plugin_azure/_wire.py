@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from core_llm import ProviderPart, Request, StreamEvent
-from core_llm.wire import ChatCompletions, ChatDecoder, Responses, WireRequest
+from core_llm import EmbedRequest, ProviderPart, Request, StreamEvent
+from core_llm.wire import ChatCompletions, ChatDecoder, JSONValue, Responses, WireRequest
 
 FILTER_FIELDS = ("prompt_filter_results", "content_filter_results", "content_filter_result")
 
@@ -29,21 +29,21 @@ class AzureChat(ChatCompletions):
     """Chat Completions on the v1 surface, or, where an API version is configured, on that of deployments."""
 
     decoder_type = AzureDecoder
+    embed_encoding = "base64"
 
     def encode_request(self, request: Request) -> WireRequest:
         """Return the HTTP request; the model is the name of the deployment."""
-        wired = super().encode_request(request)
-        version = self.options.get("api_version")
-        if version is None:
-            wired.path = f"/openai/v1{wired.path}"
-        else:
-            wired.path = f"/openai/deployments/{request.model}{wired.path}"
-            wired.query["api-version"] = str(version)
-        return wired
+        return of_deployment(super().encode_request(request), request.model, self.options)
+
+    def encode_embed(self, request: EmbedRequest) -> WireRequest:
+        """Return the HTTP request for one batch of texts; the model is the name of the deployment."""
+        return of_deployment(super().encode_embed(request), request.model, self.options)
 
 
 class AzureResponses(Responses):
     """The Responses wire, on the v1 surface, or, where an API version is configured, beside the deployments."""
+
+    embed_encoding = "base64"
 
     def encode_request(self, request: Request) -> WireRequest:
         """Return the HTTP request; the model is the name of the deployment."""
@@ -53,3 +53,18 @@ class AzureResponses(Responses):
         if version is not None:
             wired.query["api-version"] = str(version)
         return wired
+
+    def encode_embed(self, request: EmbedRequest) -> WireRequest:
+        """Return the HTTP request for one batch of texts, which no version has beside the deployments."""
+        return of_deployment(super().encode_embed(request), request.model, self.options)
+
+
+def of_deployment(wired: WireRequest, deployment: str, options: Mapping[str, JSONValue]) -> WireRequest:
+    """Return a request at its address: on the v1 surface, or, where an API version is configured, the deployment's."""
+    version = options.get("api_version")
+    if version is None:
+        wired.path = f"/openai/v1{wired.path}"
+    else:
+        wired.path = f"/openai/deployments/{deployment}{wired.path}"
+        wired.query["api-version"] = str(version)
+    return wired

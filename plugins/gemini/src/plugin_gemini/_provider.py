@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from core_llm import Capabilities, ConfigError, HeaderAuth, Provider, ProviderConfig, hookimpl
-from plugin_gemini._wire import GeminiWire, VertexWire
+from core_llm.wire import WireFormat
+from plugin_gemini._embed import EMBEDDING_2
+from plugin_gemini._wire import GeminiEmbedding2, GeminiWire, VertexEmbedding2, VertexGeminiEmbedding, VertexWire
 
 GENERAL = Capabilities(
     system_prompt="supported",
@@ -33,6 +35,7 @@ CAPABILITIES = {
         streaming="supported",
         model_listing="supported",
         token_counting="supported",
+        embeddings="supported",
         settings={
             "parallel_tool_calls": "unsupported",
             "cache_key": "unsupported",
@@ -64,6 +67,7 @@ class Gemini(Provider):
     api_key_env = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
     auth = HeaderAuth("x-goog-api-key")
     wire_format = GeminiWire
+    wires: ClassVar[Mapping[str, type[WireFormat]]] = {EMBEDDING_2: GeminiEmbedding2}
     capabilities: ClassVar[Mapping[str, Capabilities]] = CAPABILITIES
     options: ClassVar[Mapping[str, str]] = {name: text.format("v1beta") for name, text in OPTIONS.items()}
 
@@ -78,6 +82,10 @@ class Vertex(Provider):
     name = "vertex"
     api_key_env = ("GOOGLE_OAUTH_ACCESS_TOKEN", "CLOUDSDK_AUTH_ACCESS_TOKEN")
     wire_format = VertexWire
+    wires: ClassVar[Mapping[str, type[WireFormat]]] = {
+        "*gemini-embedding*": VertexGeminiEmbedding,
+        EMBEDDING_2: VertexEmbedding2,
+    }
     capabilities: ClassVar[Mapping[str, Capabilities]] = CAPABILITIES
     options: ClassVar[Mapping[str, str]] = {
         "project": "the id or number of the Google Cloud project",

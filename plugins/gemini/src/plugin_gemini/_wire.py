@@ -1,7 +1,7 @@
 """GeminiWire: `generateContent` and `streamGenerateContent`, on the Gemini API and, as VertexWire, on Vertex AI.
 
-Here are the tables, the addresses, and what is no chat (listing, counting); `_encode` and `_contents` write requests,
-`_decode` reads answers. Embeddings are another wire.
+Here are the tables, the addresses, and what is no chat (listing, counting, embedding); `_encode` and `_contents` write
+requests, `_decode` reads answers, `_embed` has the bodies of embeddings.
 Source: https://ai.google.dev/api/generate-content, the Vertex AI reference (checked 2026-11), and recordings of both.
 """
 
@@ -15,6 +15,7 @@ from pydantic_core import from_json, to_json
 
 from core_llm import (
     ConfigError,
+    EmbedRequest,
     FinishReason,
     InvalidRequestError,
     MalformedResponseError,
@@ -24,11 +25,14 @@ from core_llm import (
     Usage,
 )
 from core_llm.wire import (
+    EmbedAnswer,
+    EmbeddingWire,
     Exchange,
     JSONObject,
     JSONValue,
     ModelInfo,
     WireRequest,
+    as_object,
     as_objects,
     as_text,
     decode_status_error,
@@ -37,6 +41,7 @@ from core_llm.wire import (
     parse_object,
     response_from,
 )
+from plugin_gemini import _embed as embedding
 from plugin_gemini._decode import GeminiDecoder
 from plugin_gemini._encode import GeminiEncoding
 from plugin_gemini._errors import told_in_full
@@ -47,7 +52,7 @@ MAX_PAGES = 100
 BODY_SHOWN = 500
 
 
-class GeminiWire(GeminiEncoding):
+class GeminiWire(GeminiEncoding, EmbeddingWire):
     """The wire as the Gemini API has it.
 
     Attributes:
@@ -85,6 +90,9 @@ class GeminiWire(GeminiEncoding):
     files_base = "https://generativelanguage.googleapis.com/v1beta/files/"
     api_version: ClassVar[str] = "v1beta"
     models_field: ClassVar[str] = "models"
+    embed_fields: Mapping[str, str] = embedding.FIELDS
+    input_types: ClassVar[Mapping[str, str]] = embedding.TASKS
+    max_embed_inputs: int | None = embedding.MAX_BATCH
 
     def encode_request(self, request: Request) -> WireRequest:
         """Return the HTTP request for `request`."""
@@ -168,6 +176,28 @@ class GeminiWire(GeminiEncoding):
             raise MalformedResponseError(f"{self.provider} answered without a count of tokens", frame=shown)
         return total
 
+    def encode_embed(self, request: EmbedRequest) -> WireRequest:
+        """Return the HTTP request for one batch of texts."""
+        name = _collected(request.model, "models")
+        body = embedding.encode_batch(request, name, self.encode_embed_knobs(request))
+        return WireRequest("POST", f"{self.model_path(request.model)}:batchEmbedContents", body=body)
+
+    def merge_embed_options(self, body: JSONObject, options: JSONObject) -> JSONObject:
+        """Return the body with the caller's own fields, which the API wants with each text."""
+        return embedding.merged_into_each(body, options, "requests")
+
+    def decode_embed(self, body: JSONObject, request: EmbedRequest) -> EmbedAnswer:  # noqa: ARG002  # not needed
+        """Return what the answer to one batch holds.
+
+        Raises:
+            ProviderError: It is an error object in spite of its status.
+            MalformedResponseError: It has no vectors.
+        """
+        if body.get("error"):
+            raise self.read_error(body)
+        usage = as_object(body.get("usageMetadata"))
+        return embedding.read_contents(body, self.provider, self.read_usage(usage) if usage else None)
+
     def encode_counting(self, request: Request, body: JSONObject) -> JSONObject:
         """Return the body that asks how long `body` is."""
         return {"generateContentRequest": {"model": _collected(request.model, "models"), **body}}
@@ -192,10 +222,32 @@ class VertexWire(GeminiWire):
     api_version = "v1"
     models_field = "publisherModels"
     counted_fields: ClassVar[tuple[str, ...]] = ("contents", "systemInstruction", "tools", "generationConfig")
+    max_embed_inputs: int | None = embedding.MAX_INSTANCES
+    max_embed_bytes: int | None = embedding.MAX_PREDICT_BYTES
 
     def encode_counting(self, request: Request, body: JSONObject) -> JSONObject:  # noqa: ARG002  # it is in the address
         """Return the body that asks how long `body` is."""
         return {name: body[name] for name in self.counted_fields if name in body}
+
+    def encode_embed(self, request: EmbedRequest) -> WireRequest:
+        """Return the HTTP request for one batch of texts."""
+        body = embedding.encode_instances(request, self.encode_embed_knobs(request))
+        return WireRequest("POST", f"{self.model_path(request.model)}:predict", body=body)
+
+    def merge_embed_options(self, body: JSONObject, options: JSONObject) -> JSONObject:
+        """Return the body with the caller's own fields: `parameters`, and what belongs to each text."""
+        return embedding.merged_into_each(body, options, "instances")
+
+    def decode_embed(self, body: JSONObject, request: EmbedRequest) -> EmbedAnswer:  # noqa: ARG002  # not needed
+        """Return what the answer to one batch holds.
+
+        Raises:
+            ProviderError: It is an error object in spite of its status.
+            MalformedResponseError: It has no vectors.
+        """
+        if body.get("error"):
+            raise self.read_error(body)
+        return embedding.read_predictions(body, self.provider)
 
     def model_path(self, model: str) -> str:
         """Return the address of a model: Google's, another publisher's (``publisher/model``), or an endpoint.
@@ -229,6 +281,37 @@ class VertexWire(GeminiWire):
     def location(self) -> str:
         """Return the configured location."""
         return _quoted(as_text(self.options.get("location")) or "global")
+
+
+class GeminiEmbedding2(GeminiWire):
+    """The wire for embedding models that take no task type: it is written into the text."""
+
+    embed_fields: Mapping[str, str] = {"dimensions": embedding.FIELDS["dimensions"]}
+
+
+class VertexGeminiEmbedding(VertexWire):
+    """The wire for Gemini's first embedding models on Vertex AI, which take one text at a time."""
+
+    max_embed_inputs: int | None = 1
+
+
+class VertexEmbedding2(VertexGeminiEmbedding):
+    """The wire for Gemini's second ones, which are asked by `embedContent`, as no others are."""
+
+    embed_fields: Mapping[str, str] = GeminiEmbedding2.embed_fields
+
+    def encode_embed(self, request: EmbedRequest) -> WireRequest:
+        """Return the HTTP request for one text."""
+        body = embedding.encode_content(request, self.encode_embed_knobs(request))
+        return WireRequest("POST", f"{self.model_path(request.model)}:embedContent", body=body)
+
+    def merge_embed_options(self, body: JSONObject, options: JSONObject) -> JSONObject:
+        """Return the body with the caller's own fields."""
+        return merged_options(body, options)
+
+    def decode_embed(self, body: JSONObject, request: EmbedRequest) -> EmbedAnswer:
+        """Return what the answer holds, as in the Gemini API."""
+        return GeminiWire.decode_embed(self, body, request)
 
 
 def _sum(*figures: JSONValue) -> int | None:

@@ -39,6 +39,7 @@ class Grok(Provider):
             audio_input="unsupported",
             video_input="unsupported",
             token_counting="unsupported",
+            embeddings="unsupported",  # no endpoint for it, and no model, in the API reference
             settings={
                 "top_k": "unsupported",
                 "reasoning_budget": "unsupported",

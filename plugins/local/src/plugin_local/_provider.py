@@ -56,6 +56,7 @@ class Local(LocalProvider):
             document_input="unsupported",
             video_input="unsupported",
             model_listing="supported",
+            embeddings="unsupported",
             settings=dict.fromkeys(("reasoning_budget", "service_tier", "cache_key", "cache_ttl"), "unsupported"),
         ),
         "": _NO_TOOLS,

@@ -29,6 +29,7 @@ class Ollama(Provider):
             video_input="unsupported",
             model_listing="supported",
             token_counting="unsupported",
+            embeddings="supported",
             settings={
                 "reasoning_budget": "unsupported",
                 "parallel_tool_calls": "unsupported",

@@ -39,7 +39,6 @@ from core_llm.wire import (
     JSONObject,
     JSONValue,
     ModelInfo,
-    WireFormat,
     WireRequest,
     as_object,
     as_objects,
@@ -50,6 +49,7 @@ from core_llm.wire import (
     response_from,
     usage_from,
 )
+from plugin_ollama._embed import OllamaEmbedding
 
 FINISH_REASONS: Mapping[str, FinishReason] = {"stop": "stop", "length": "length"}
 """`done_reason`; ``load`` and ``unload`` end a call that asks for no answer. Calls of tools end with ``stop`` too."""
@@ -143,8 +143,8 @@ class OllamaDecoder(Decoder):
         return [UsageUpdate(usage)]
 
 
-class OllamaChat(WireFormat):
-    """Ollama's own chat API."""
+class OllamaChat(OllamaEmbedding):
+    """Ollama's own API."""
 
     framing: ClassVar[Framing] = "ndjson"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from core_llm import Capabilities, Provider, hookimpl
+from core_llm import Capabilities, ConfigError, Provider, hookimpl
 from core_llm.wire import ChatCompletions, JSONValue
 
 
@@ -19,6 +19,10 @@ class CompatibleChat(ChatCompletions):
         self.sends_stream_options = self.options.get("stream_usage") is not False
         reasoning = self.options.get("reasoning_field")
         self.reasoning_field = str(reasoning) if reasoning else None
+        if (most := self.options.get("max_embed_inputs")) is not None:
+            if type(most) is not int or most < 1:
+                raise ConfigError(f"providers.{provider}.options.max_embed_inputs is no number of texts: {most!r}")
+            self.max_embed_inputs = most
 
 
 class OpenAICompatible(Provider):
@@ -33,6 +37,7 @@ class OpenAICompatible(Provider):
     options: ClassVar[Mapping[str, str]] = {
         "max_tokens_field": "field for the bound on output tokens, if not max_tokens",
         "stream_usage": "false for a server that rejects stream_options; usage is then unknown",
+        "max_embed_inputs": "texts that the server embeds in one request, if not 2048; longer lists go out as several",
         "reasoning_field": "field in which the server wants the model's reasoning back, e.g. reasoning_content",
     }
 

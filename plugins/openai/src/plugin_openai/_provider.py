@@ -55,6 +55,7 @@ class OpenAI(Provider):
             streaming="supported",
             model_listing="supported",
             token_counting="supported",
+            embeddings="supported",
             video_input="unsupported",
             settings={"top_k": "unsupported", "reasoning_budget": "unsupported"},
         ),

@@ -25,6 +25,8 @@ def reasons(model: str) -> bool:
 class OpenAIResponses(Responses):
     """The Responses API as OpenAI has it."""
 
+    embed_encoding = "base64"
+
     def headers(self) -> dict[str, str]:
         """Return the headers of the configured organization and project."""
         return account_headers(self.options)
@@ -42,6 +44,7 @@ class OpenAIResponses(Responses):
 class OpenAIChat(ChatCompletions):
     """Chat Completions as OpenAI has it."""
 
+    embed_encoding = "base64"
     settings_fields: Mapping[str, str] = {**ChatCompletions.settings_fields, "cache_key": "prompt_cache_key"}
 
     def headers(self) -> dict[str, str]:

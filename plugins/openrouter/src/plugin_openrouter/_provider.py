@@ -13,6 +13,8 @@ class OpenRouterChat(ChatCompletions):
     """Chat Completions as OpenRouter has it. Reasoning goes back as `reasoning_details`, exactly as it came."""
 
     settings_fields: Mapping[str, str] = {**ChatCompletions.settings_fields, "max_tokens": "max_tokens"}
+    embed_fields: Mapping[str, str] = {"dimensions": "dimensions", "input_type": "input_type"}
+    input_types: ClassVar[Mapping[str, str]] = {"query": "search_query", "document": "search_document"}
 
     def headers(self) -> dict[str, str]:
         """Return the headers that name the application in OpenRouter's rankings, if it wants to be named."""
@@ -42,6 +44,7 @@ class OpenRouter(Provider):
             streaming="supported",
             model_listing="supported",
             token_counting="unsupported",
+            embeddings="supported",
             settings={"service_tier": "unsupported", "cache_key": "unsupported", "cache_ttl": "unsupported"},
         ),
     }
