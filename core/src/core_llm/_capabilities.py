@@ -28,6 +28,15 @@ class Capabilities(Value):
     tools: Support = "unknown"
     tool_choice: Support = "unknown"
     """Forcing or forbidding tools; ``auto`` needs only `tools`."""
+    parallel_tools: Support = "unknown"
+    """Several calls in one answer. No request needs it, nor the four that follow: they say what an answer may have."""
+    usage: Support = "unknown"
+    """Counts of the tokens that went in and came out."""
+    cached_usage: Support = "unknown"
+    """A count of the tokens that came from the provider's cache."""
+    citations: Support = "unknown"
+    refusals: Support = "unknown"
+    """Saying that the model declined, or that a filter stopped it."""
     structured_output: Support = "unknown"
     json_output: Support = "unknown"
     reasoning: Support = "unknown"
@@ -38,6 +47,9 @@ class Capabilities(Value):
     model_listing: Support = "unknown"
     token_counting: Support = "unknown"
     embeddings: Support = "unknown"
+    continuation: Support = "unknown"
+    """Going on from the beginning of an answer, given back as the last message: the only feature for which ``unknown``
+    means no, since a model that begins anew instead would leave a seam."""
     settings: dict[str, Support] = Field(default_factory=dict)
     """Name of a knob in Settings → support."""
     untested: dict[str, str] = Field(default_factory=dict)
