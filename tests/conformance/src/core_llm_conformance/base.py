@@ -1,4 +1,8 @@
-"""SuiteBase: what every suite class says of its plugin, and what it makes of that. The tests are in `layers`."""
+"""SuiteBase: what every suite class says of its plugin, and what it makes of that. The tests are in `layers`.
+
+Here is also the list of what the suite consists of: each class in `layers` is entered when it is defined, so that what
+a subclass, or anybody else, does to the tests afterwards can be told from what they were.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,15 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import FunctionType, MappingProxyType
 from typing import ClassVar
 
 from pydantic import JsonValue
 
 from core_llm import Provider
 from core_llm_conformance.target import Target
+
+_LAYERS_HOME = "core_llm_conformance.layers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +27,14 @@ class Xfail:
 
     reason: str
     url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A part of the suite: its name, and its tests as they were defined."""
+
+    name: str
+    tests: Mapping[str, FunctionType]
 
 
 class SuiteBase:
@@ -41,8 +56,33 @@ class SuiteBase:
     cassettes: ClassVar[str | Path] = "cassettes"
     xfail: ClassVar[Mapping[str, Xfail]] = {}
 
+    def __init_subclass__(cls, *, layer: str = "", **options: object) -> None:
+        """Enter the class in the list of layers, if it is one: by its module, or as `layer` says."""
+        super().__init_subclass__(**options)
+        home, _, name = cls.__module__.rpartition(".")
+        if layer or home == _LAYERS_HOME:
+            tests = {name: test for name, test in vars(cls).items() if _is_test(name, test)}
+            _LAYERS[cls] = Layer(layer or name, MappingProxyType(tests))
+
     @classmethod
     def make_target(cls) -> Target:
         """Return the plugin under test."""
         folder = Path(inspect.getfile(cls)).parent / cls.cassettes
         return Target(cls.provider, cls.model, cls.models, cls.config, folder)
+
+
+_LAYERS: dict[type[SuiteBase], Layer] = {}
+
+
+def layers_of(cls: type[SuiteBase]) -> tuple[Layer, ...]:
+    """Return the layers that a suite class is made of."""
+    return tuple(_LAYERS[base] for base in cls.__mro__ if base in _LAYERS)
+
+
+def is_own(cls: type[SuiteBase]) -> bool:
+    """Whether a class is one of the suite's, which says nothing of any plugin."""
+    return cls in _LAYERS or cls.__module__.startswith("core_llm_conformance.")
+
+
+def _is_test(name: str, value: object) -> bool:
+    return name.startswith("test_") and isinstance(value, FunctionType)
