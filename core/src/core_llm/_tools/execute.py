@@ -1,0 +1,172 @@
+"""Running the calls of one turn: checked, in parallel or in order, each within its time. One implementation, async.
+
+Under the sync client it runs on the portal thread, so that tools of both kinds work under both clients. Sync handlers
+run in threads; one that does not return in time is left behind, so that it cannot hold the run. What a model may do,
+and whether a call was approved, is decided before; what comes here is run.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import cast
+
+import anyio
+import anyio.to_thread
+
+from core_llm._errors import RedactedCause
+from core_llm._messages import ToolCallPart, ToolResultPart
+from core_llm._tool_errors import (
+    ModelRetry,
+    ToolArgumentsError,
+    ToolError,
+    ToolExecutionError,
+    ToolTimeoutError,
+)
+from core_llm._tools.context import ToolContext
+from core_llm._tools.definition import Tool
+from core_llm._tools.manager import MAX_ARGUMENTS, ToolManager
+from core_llm._tools.results import failure_of, result_of, told
+
+MakeContext = Callable[[ToolCallPart, int], ToolContext[object]]
+"""Makes the context of a call, given how often its tool has asked to be called again."""
+OnStart = Callable[[ToolCallPart], Awaitable[None]]
+OnResult = Callable[[ToolCallPart, ToolResultPart], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Batch:
+    """The calls of one turn and what becomes of them.
+
+    Attributes:
+        manager: Whose tools are called.
+        calls: In the model's order; complete ones only.
+        make_context: Makes what handlers may ask for.
+        retries: Tool → how often it has asked in a row to be called again; kept over the turns of a run.
+        on_start: Awaited before each handler runs.
+        on_result: Awaited with each result, in the order in which they come.
+        denied: Id of a call → what the model is told in place of its result.
+    """
+
+    manager: ToolManager
+    calls: Sequence[ToolCallPart]
+    make_context: MakeContext
+    retries: dict[str, int]
+    on_start: OnStart
+    on_result: OnResult
+    denied: Mapping[str, str] = field(default_factory=dict)
+
+    async def run(self) -> tuple[ToolResultPart, ...]:
+        """Run the calls and return their results, in the order of the calls.
+
+        Raises:
+            ToolExecutionError: A handler failed, and the manager raises failures; the other handlers were cancelled.
+        """
+        results: list[ToolResultPart | None] = [None] * len(self.calls)
+        numbered = iter(enumerate(self.calls))
+        failures: list[ToolError] = []
+        async with anyio.create_task_group() as group:
+            for _ in range(min(self.manager.max_parallel, len(self.calls))):
+                group.start_soon(self._work, numbered, results, failures, group.cancel_scope)
+        if failures:
+            raise failures[0]
+        return cast("tuple[ToolResultPart, ...]", tuple(results))
+
+    async def _work(
+        self,
+        numbered: Iterator[tuple[int, ToolCallPart]],
+        results: list[ToolResultPart | None],
+        failures: list[ToolError],
+        scope: anyio.CancelScope,
+    ) -> None:
+        for number, call in numbered:
+            try:
+                results[number] = result = await self._answered(call)
+            except ToolError as error:
+                failures.append(error)
+                scope.cancel()
+                return
+            self.manager.tell_end(call, result)
+            await self.on_result(call, result)
+
+    async def _answered(self, call: ToolCallPart) -> ToolResultPart:
+        """Return the result of one call: the handler's, or what the model is told of its failure."""
+        if (reason := self.denied.get(call.id)) is not None:
+            return failure_of(call, reason)
+        tool = self.manager.get(call.name)
+        if tool is None:
+            return self._failed(call, ToolArgumentsError(self.manager.unknown(call.name)))
+        try:
+            _check_size(call)
+            ready = tool.bind(call, self.make_context(call, self.retries.get(call.name, 0)))
+        except ToolArgumentsError as error:
+            return self._asked_again(tool, call, error)
+        await self.on_start(call)
+        self.manager.tell_start(call)
+        try:
+            result = result_of(call, await self._called(tool, call, ready))
+        except ModelRetry as retry:
+            return self._asked_again(tool, call, ToolArgumentsError(retry.message))
+        except ToolExecutionError as error:
+            return self._failed(call, error)
+        except Exception as error:  # noqa: BLE001  # a handler may raise anything
+            cause = RedactedCause.of(error)
+            failure = ToolExecutionError(
+                f"the tool {call.name!r} failed: {told(error)}", tool=call.name, call_id=call.id
+            )
+            failure.__cause__ = cause
+            return self._failed(call, failure)
+        self.retries.pop(call.name, None)
+        return result
+
+    async def _called(self, tool: Tool[..., object], call: ToolCallPart, ready: partial[object]) -> object:
+        """Call the handler and wait for it as long as it may take.
+
+        Raises:
+            ToolTimeoutError: It took longer.
+        """
+        limit = tool.timeout if tool.timeout is not None else self.manager.timeout
+        with anyio.move_on_after(math.inf if limit is None else limit) as scope:
+            if tool.is_async:
+                return await cast("Awaitable[object]", ready())
+            returned = await anyio.to_thread.run_sync(ready, abandon_on_cancel=True, limiter=_unlimited())
+            return await returned if inspect.isawaitable(returned) else returned
+        assert scope.cancelled_caught  # noqa: S101  # only the time ends the block without returning
+        raise ToolTimeoutError(
+            f"the tool {call.name!r} did not answer within {limit:g} s", tool=call.name, call_id=call.id
+        )
+
+    def _asked_again(self, tool: Tool[..., object], call: ToolCallPart, error: ToolArgumentsError) -> ToolResultPart:
+        """Return what asks the model to call again, as often as its tool allows."""
+        asked = self.retries.get(call.name, 0)
+        if asked < tool.max_retries:
+            self.retries[call.name] = asked + 1
+            self.manager.tell_error(call, error)
+            return failure_of(call, error.message)
+        failure = ToolExecutionError(
+            f"the tool {call.name!r} was called {asked + 1} times with what it cannot use. {error.message}",
+            tool=call.name,
+            call_id=call.id,
+        )
+        return self._failed(call, failure)
+
+    def _failed(self, call: ToolCallPart, error: ToolError) -> ToolResultPart:
+        """Return what tells the model of a failure, or raise it where the manager wants that."""
+        self.manager.tell_error(call, error)
+        if self.manager.on_error == "raise":
+            raise error
+        return failure_of(call, error.message)
+
+
+def _check_size(call: ToolCallPart) -> None:
+    if len(call.raw_arguments) > MAX_ARGUMENTS:
+        msg = f"The arguments have {len(call.raw_arguments)} characters; at most {MAX_ARGUMENTS} are accepted."
+        raise ToolArgumentsError(msg)
+
+
+def _unlimited() -> anyio.CapacityLimiter:
+    """Return a limiter for one thread: how many run at once is the batch's business, not the event loop's."""
+    return anyio.CapacityLimiter(1)
