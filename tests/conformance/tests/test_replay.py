@@ -76,6 +76,37 @@ def test_a_stall_lasts_until_the_read_timeout() -> None:
         http.get(URL)
 
 
+def test_a_body_can_be_shorter_than_was_said() -> None:
+    """The library's own error for it follows what was sent."""
+    transport = ReplayTransport([ReplayAnswer(b"part", ending="short")])
+    with httpx.Client(transport=transport) as http, pytest.raises(httpx.RemoteProtocolError):
+        http.get(URL)
+
+
+def test_shutting_the_socket_down_wakes_a_stalled_read() -> None:
+    """As a watchdog does it: the read breaks off, long before the guard against hanging."""
+    replay = Replay(ReplayAnswer(b"part", ending="stall"))
+    with (
+        httpx.Client(transport=ReplayTransport(replay), timeout=None) as http,
+        http.stream("GET", URL) as response,
+        pytest.raises(httpx.ReadError, match="shut down"),
+    ):
+        pieces = response.iter_raw()
+        assert next(pieces) == b"part"
+        response.extensions["network_stream"].get_extra_info("socket").shutdown(2)
+        next(pieces)
+
+
+@pytest.mark.anyio
+async def test_pieces_can_come_slowly() -> None:
+    """An interval goes before each, and other tasks run meanwhile."""
+    replay = Replay(ReplayAnswer(STREAM, cut=cuts.per_event, interval=0.001))
+    async with httpx.AsyncClient(transport=ReplayTransport(replay)) as http:
+        assert (await http.get(URL)).content == STREAM
+    with httpx.Client(transport=ReplayTransport([ReplayAnswer(STREAM, cut=cuts.per_event, interval=0.001)])) as http:
+        assert http.get(URL).content == STREAM
+
+
 @pytest.mark.anyio
 async def test_a_stall_of_an_async_client_lasts_until_the_read_timeout() -> None:
     """The same without blocking the loop."""

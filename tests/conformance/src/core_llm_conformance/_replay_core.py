@@ -10,15 +10,15 @@ from typing import Literal, Protocol, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
 import anyio
-import anyio.lowlevel
 from pydantic import JsonValue, TypeAdapter
 
 from core_llm_conformance.corpus import Recording
 from core_llm_conformance.cuts import Cut, whole
 from core_llm_conformance.script import HANG_GUARD, ScriptError
 
-Ending = Literal["end", "reset", "stall"]
-"""How a body stops: as HTTP wants it, with the library's ReadError, or by saying no more until the read timeout."""
+Ending = Literal["end", "reset", "short", "stall"]
+"""How a body stops: as HTTP wants it, with the library's ReadError, with its RemoteProtocolError as where fewer bytes
+came than the content length said, or by saying no more until the read timeout."""
 
 _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
@@ -35,6 +35,7 @@ class ReplayAnswer:
         path: The request's path it is for; None for any.
         cut: In which pieces the body arrives.
         ending: How it stops.
+        interval: Seconds before each piece.
     """
 
     body: bytes = field(repr=False)
@@ -44,6 +45,7 @@ class ReplayAnswer:
     path: str | None = None
     cut: Cut = whole
     ending: Ending = "end"
+    interval: float = 0.0
 
     @classmethod
     def of(
@@ -144,6 +146,19 @@ class PlayedBody:
         self._answer = answer
         self._read_timeout = read_timeout
         self._library = library
+        self._woken = threading.Event()
+
+    def get_extra_info(self, name: str) -> PlayedBody | None:
+        """Pass itself off as the socket behind the body: whoever shuts it down wakes a blocked read."""
+        return self if name == "socket" else None
+
+    def shutdown(self, how: int) -> None:  # noqa: ARG002  # what a socket has
+        """Wake a blocked read of the sync body, from any thread; it breaks off, as a socket's does."""
+        self._woken.set()
+
+    def _wait(self, seconds: float) -> None:
+        if self._woken.wait(seconds):
+            raise cast("Exception", self._library.ReadError("shut down"))
 
     def _pieces(self) -> Iterator[bytes]:
         for piece in self._answer.cut(self._answer.body):
@@ -152,15 +167,18 @@ class PlayedBody:
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the pieces, then end as the answer says."""
-        yield from self._pieces()
+        for piece in self._pieces():
+            if self._answer.interval:
+                self._wait(self._answer.interval)
+            yield piece
         if self._answer.ending == "stall":
-            threading.Event().wait(HANG_GUARD if self._read_timeout is None else self._read_timeout)
+            self._wait(HANG_GUARD if self._read_timeout is None else self._read_timeout)
         self._end()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the pieces, then end as the answer says; other tasks run between two pieces."""
         for piece in self._pieces():
-            await anyio.lowlevel.checkpoint()
+            await anyio.sleep(self._answer.interval)
             yield piece
         if self._answer.ending == "stall":
             await (anyio.sleep_forever() if self._read_timeout is None else anyio.sleep(self._read_timeout))
@@ -169,6 +187,8 @@ class PlayedBody:
     def _end(self) -> None:
         if self._answer.ending == "reset":
             raise cast("Exception", self._library.ReadError("connection reset, as the test wants it"))
+        if self._answer.ending == "short":
+            raise cast("Exception", self._library.RemoteProtocolError("cut short, as the test wants it"))
         if self._answer.ending == "stall":
             raise cast("Exception", self._library.ReadTimeout("nothing more came, as the test wants it"))
         self.is_exhausted = True

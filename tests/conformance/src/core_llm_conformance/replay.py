@@ -31,7 +31,8 @@ class ReplayTransport(TransportCore, httpx.BaseTransport, httpx.AsyncBaseTranspo
         """Answer a request of a sync client."""
         answer, read_timeout = self.take(request, request.read())
         body = self.note(_Body(answer, read_timeout, httpx))
-        return httpx.Response(answer.status, headers=dict(answer.headers), stream=body)
+        extensions = {"network_stream": body}
+        return httpx.Response(answer.status, headers=dict(answer.headers), stream=body, extensions=extensions)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a request of an async client."""

@@ -20,7 +20,8 @@ class Httpx2ReplayTransport(TransportCore, httpx2.BaseTransport, httpx2.AsyncBas
         """Answer a request of a sync client."""
         answer, read_timeout = self.take(request, request.read())
         body = self.note(_Body(answer, read_timeout, httpx2))
-        return httpx2.Response(answer.status, headers=dict(answer.headers), stream=body)
+        extensions = {"network_stream": body}
+        return httpx2.Response(answer.status, headers=dict(answer.headers), stream=body, extensions=extensions)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Answer a request of an async client."""
