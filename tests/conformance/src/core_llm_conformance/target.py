@@ -73,7 +73,9 @@ class Target:
 
     def model_of(self, scenario: Scenario | str) -> str:
         """Return the model that a scenario asks, without the provider."""
-        return self.models.get(scenario if isinstance(scenario, str) else scenario.name, self.model)
+        if isinstance(scenario, str):
+            return self.models.get(scenario, self.model)
+        return self.models.get(scenario.name, scenario.model or self.model)
 
     def model_id(self, scenario: Scenario | str) -> str:
         """Return the model that a scenario asks, as ``provider:model``."""
