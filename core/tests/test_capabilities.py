@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
-from core_llm._capabilities import Capabilities, OnUnsupported, check_capabilities, needed_features
+from core_llm._capabilities import FEATURES, Capabilities, OnUnsupported, check_capabilities, needed_features
 from core_llm._errors import UnsupportedError
 from core_llm._messages import FilePart, Message, ToolResultPart
 from core_llm._provider import Provider
@@ -157,3 +158,34 @@ def test_everything_can_be_sent_all_the_same() -> None:
     request = PLAIN.model_copy(update={"tools": (TOOL,), "settings": Settings(seed=1)})
     capabilities = Capabilities(tools="unsupported", settings={"seed": "unsupported"})
     assert check(request, capabilities, "send") is request
+
+
+def test_why_something_is_untested_is_merged_by_feature() -> None:
+    """The conformance suite reads it; nothing else changes by it."""
+    low = Capabilities(audio_input="supported", untested={"audio_input": "no key", "settings.seed": "no key"})
+    high = Capabilities(untested={"audio_input": "no model at hand"})
+    merged = low.merged(high)
+    assert merged.untested == {"audio_input": "no model at hand", "settings.seed": "no key"}
+    assert merged.support("audio_input") == "supported"
+    assert low.merged(Capabilities(tools="supported")).untested == low.untested
+
+
+@pytest.mark.parametrize("name", ["telepathy", "settings.telepathy", "settings", "untested", "version", "seed"])
+def test_only_what_exists_can_be_untested(name: str) -> None:
+    """A misspelt reason would be read by nobody."""
+    with pytest.raises(ValidationError, match=f"'{name}' is no feature"):
+        Capabilities(untested={name: "no key"})
+
+
+def test_untested_needs_a_reason() -> None:
+    """An empty one tells nothing."""
+    with pytest.raises(ValidationError, match="no reason for 'tools'"):
+        Capabilities(untested={"tools": " "})
+
+
+def test_only_a_feature_has_support() -> None:
+    """Other fields of a declaration are none."""
+    assert {"embeddings", "streaming", "video_input"} < FEATURES
+    for name in ("untested", "settings", "version", "telepathy"):
+        with pytest.raises(KeyError):
+            Capabilities().support(name)

@@ -172,3 +172,24 @@ def test_it_lists_models_and_works_async() -> None:
             return listed, (await asking.generate("fake:small", "?")).text
 
     assert asyncio.run(ask()) == (["small", "large"], "The sky")
+
+
+def test_texts_are_embedded_without_a_script() -> None:
+    """The same text has the same vector in every run, and what was asked for is kept."""
+    fake = FakeProvider(name="openai")
+    with Client(providers=[fake]) as client:
+        embeddings = client.embed("openai:text-embedding-3-small", ["cat", "dog", "cat"], input_type="document")
+        short = client.embed("openai:text-embedding-3-small", "cat", dimensions=3)
+    assert embeddings.vectors[0] == embeddings.vectors[2] != embeddings.vectors[1]
+    assert (embeddings.dimensions, embeddings.provider, embeddings.usage) == (8, "openai", None)
+    assert short.vectors == (embeddings.vectors[0][:3],)
+    assert [request.inputs for request in fake.embed_requests] == [("cat", "dog", "cat"), ("cat",)]
+
+
+def test_a_long_vector_goes_on() -> None:
+    """It does not repeat itself."""
+    with Client(providers=[FakeProvider()]) as client:
+        [vector] = client.embed("fake:model", "cat", dimensions=100).vectors
+    assert len(vector) == 100
+    assert vector[:32] != vector[32:64]
+    assert max(map(abs, vector)) <= 1
