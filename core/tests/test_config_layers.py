@@ -12,6 +12,8 @@ from core_llm._redaction import redact
 
 KEY = "acme-key-5f2e9c77"
 
+SECONDS = "a number of seconds above 0, at most 2592000 (30 days), or inf for no limit"
+
 
 def private(file: Path, text: str) -> Path:
     """Write a configuration file that only its owner can read."""
@@ -64,7 +66,9 @@ def test_an_unknown_setting_names_itself_and_what_is_accepted(arguments: dict[st
         ({"max_retries": "2"}, "max_retries must be a whole number; got '2' (argument)"),
         ({"max_retries": True}, "max_retries must be a whole number; got True (argument)"),
         ({"max_retries": -1}, "max_retries must be 0 or more; got -1 (argument)"),
-        ({"limits": {"total": 0}}, "limits.total must be greater than 0; got 0 (argument)"),
+        ({"limits": {"total": 0}}, f"limits.total must be {SECONDS}; got 0 (argument)"),
+        ({"limits": {"total": True}}, f"limits.total must be {SECONDS}; got True (argument)"),
+        ({"limits": {"total": 1e9}}, f"limits.total must be {SECONDS}; got 1000000000.0 (argument)"),
         ({"limits": 5}, "limits must be a table; got 5 (argument)"),
         ({"providers": {"acme": "x"}}, "providers.acme must be a table; got 'x' (argument)"),
         ({"roles": {"fast": 1}}, "roles.fast must be a text; got 1 (argument)"),

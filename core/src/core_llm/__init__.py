@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from core_llm._embeddings import Embeddings, EmbedRequest, cosine_similarity, most_similar
     from core_llm._errors import (
         AbortedError,
+        AbortKind,
         AuthenticationError,
         BadRequestError,
         ConfigError,
@@ -96,16 +97,30 @@ if TYPE_CHECKING:
         ToolCallPart,
         ToolResultPart,
     )
-    from core_llm._options import CallOptions, Prompt
+    from core_llm._options import CallOptions, ExchangeOptions, Prompt
     from core_llm._provider import Auth, BearerAuth, HeaderAuth, LocalChannel, LocalProvider, OutgoingRequest, Provider
     from core_llm._request import NamedToolChoice, OutputSchema, Request, Settings, ToolSpec
     from core_llm._response import FinishReason, Response, ResumePoint, Usage
+    from core_llm._signals import Signal, SignalController
     from core_llm._stream.async_stream import AsyncStream
     from core_llm._stream.grammar import check_events
     from core_llm._stream.stream import Stream
+    from core_llm._tool_errors import (
+        DuplicateToolError,
+        ModelRetry,
+        ToolArgumentsError,
+        ToolDefinitionError,
+        ToolError,
+        ToolExecutionError,
+        ToolTimeoutError,
+    )
+    from core_llm._tools.context import ToolContext
+    from core_llm._tools.definition import Tool, tool
+    from core_llm._tools.manager import ToolManager, ToolObserver
     from core_llm.hookspecs import hookimpl
 
 __all__ = [
+    "AbortKind",
     "AbortedError",
     "AsyncClient",
     "AsyncStream",
@@ -128,9 +143,11 @@ __all__ = [
     "ContextLengthError",
     "CoreLLMError",
     "DuplicateProviderError",
+    "DuplicateToolError",
     "EmbedOptions",
     "EmbedRequest",
     "Embeddings",
+    "ExchangeOptions",
     "FellBack",
     "FileDelta",
     "FilePart",
@@ -146,6 +163,7 @@ __all__ = [
     "MalformedResponseError",
     "Message",
     "MissingAPIKeyError",
+    "ModelRetry",
     "NamedToolChoice",
     "NotFoundError",
     "OutgoingRequest",
@@ -178,6 +196,8 @@ __all__ = [
     "Retrying",
     "ServerError",
     "Settings",
+    "Signal",
+    "SignalController",
     "StatusError",
     "Stream",
     "StreamError",
@@ -189,13 +209,22 @@ __all__ = [
     "TextPart",
     "TimeoutExceededError",
     "TokenLogprob",
+    "Tool",
+    "ToolArgumentsError",
     "ToolCall",
     "ToolCallDelta",
     "ToolCallPart",
+    "ToolContext",
+    "ToolDefinitionError",
+    "ToolError",
+    "ToolExecutionError",
+    "ToolManager",
+    "ToolObserver",
     "ToolResult",
     "ToolResultPart",
     "ToolSpec",
     "ToolStart",
+    "ToolTimeoutError",
     "TransportError",
     "TurnEnd",
     "TurnStart",
@@ -210,6 +239,7 @@ __all__ = [
     "hookimpl",
     "most_similar",
     "stream",
+    "tool",
 ]
 """Spelled out once more, since type checkers read it; a test keeps the two lists equal."""
 _HOMES = {
@@ -222,7 +252,7 @@ _HOMES = {
     "_config_model": "ConfigValues Limits ProviderConfig",
     "_embed_options": "EmbedOptions",
     "_embeddings": "EmbedRequest Embeddings cosine_similarity most_similar",
-    "_errors": "AbortedError AuthenticationError BadRequestError ConfigError ConnectError ContentFilterError"
+    "_errors": "AbortKind AbortedError AuthenticationError BadRequestError ConfigError ConnectError ContentFilterError"
     " ContextLengthError CoreLLMError DuplicateProviderError InvalidRequestError InvalidSettingError"
     " InvalidToolCallError MalformedResponseError MissingAPIKeyError NotFoundError OverloadedError"
     " PermissionDeniedError PluginError PluginLoadError ProviderError RateLimitError RequestTooLargeError"
@@ -233,13 +263,19 @@ _HOMES = {
     " ToolStart TurnEnd TurnStart UsageUpdate event_to_dict",
     "_messages": "Citation FilePart Message Part ProviderPart ReasoningPart RefusalPart TextPart TokenLogprob"
     " ToolCallPart ToolResultPart",
-    "_options": "CallOptions Prompt",
+    "_options": "CallOptions ExchangeOptions Prompt",
     "_provider": "Auth BearerAuth HeaderAuth LocalChannel LocalProvider OutgoingRequest Provider",
     "_request": "NamedToolChoice OutputSchema Request Settings ToolSpec",
     "_response": "FinishReason Response ResumePoint Usage",
+    "_signals": "Signal SignalController",
     "_stream.async_stream": "AsyncStream",
     "_stream.grammar": "check_events",
     "_stream.stream": "Stream",
+    "_tool_errors": "DuplicateToolError ModelRetry ToolArgumentsError ToolDefinitionError ToolError ToolExecutionError"
+    " ToolTimeoutError",
+    "_tools.context": "ToolContext",
+    "_tools.definition": "Tool tool",
+    "_tools.manager": "ToolManager ToolObserver",
     "hookspecs": "hookimpl",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -14,7 +14,8 @@ from core_llm._calls import ClientOptions
 from core_llm._client_base import ClientBase
 from core_llm._embed_options import EmbedOptions
 from core_llm._embeddings import Embeddings
-from core_llm._options import CallOptions, Prompt
+from core_llm._loops import current_loop
+from core_llm._options import CallOptions, ExchangeOptions, Prompt, counts_tokens
 from core_llm._provider import OutgoingRequest
 from core_llm._response import Response
 from core_llm._stream.async_runner import AsyncRunner
@@ -23,7 +24,6 @@ from core_llm._stream.control import Control
 from core_llm._stream.drive import drive_async
 from core_llm._stream.effects import Failed
 from core_llm._stream.exchange import run_exchange
-from core_llm._stream.loops import current_loop
 from core_llm._stream.ports import AsyncAnswer
 from core_llm._stream.state import CallState
 from core_llm._transport import AsyncTransport
@@ -84,17 +84,18 @@ class AsyncClient(ClientBase):
         Args:
             model: ``provider:model``, a role of the configuration, or None for the configured default.
             prompt: A text, a message, or a list of texts, parts and messages.
-            via_stream: Ask for a stream and gather it: finds out early when a long answer breaks.
+            via_stream: Ask for a stream and gather it: finds out early when a long answer breaks. A signal that limits
+                tokens does that too.
             **options: Settings such as ``temperature=0.2``, and the rest of `CallOptions`.
 
         Raises:
             CoreLLMError: The call failed; says what happened, where, and what to do.
         """
-        plan = self._calls.plan(model, prompt, options, is_stream=via_stream)
+        plan = self._calls.plan(model, prompt, options, is_stream=via_stream or counts_tokens(options))
         async with AsyncStream(plan, _OfLoop(self)) as stream:
             return await stream.finish()
 
-    async def models(self, provider: str) -> tuple[ModelInfo, ...]:
+    async def models(self, provider: str, **options: Unpack[ExchangeOptions]) -> tuple[ModelInfo, ...]:
         """Return the models that a provider lists.
 
         Raises:
@@ -103,7 +104,7 @@ class AsyncClient(ClientBase):
         """
         found = self.provider(provider)
         self._calls.require(found, "model_listing")
-        return await self.exchange(provider, found.list_models())
+        return await self.exchange(provider, found.list_models(), **options)
 
     async def count_tokens(
         self, model: str | None = None, prompt: Prompt | None = None, **options: Unpack[CallOptions]
@@ -135,17 +136,18 @@ class AsyncClient(ClientBase):
         plan, request = self._calls.embed_plan(model, inputs, options)
         return await self._exchanged(plan, plan.provider.embed(request))
 
-    async def exchange(self, provider: str, exchange: Exchange[T]) -> T:
+    async def exchange(self, provider: str, exchange: Exchange[T], **options: Unpack[ExchangeOptions]) -> T:
         """Return the value of a sans-I/O generator of a provider's: what is neither a stream nor an answer.
 
         Args:
             provider: Whose address, credentials and limits it runs with.
             exchange: Made by a method of the provider or of its wire.
+            **options: See `ExchangeOptions`.
 
         Raises:
             CoreLLMError: The call failed.
         """
-        return await self._exchanged(self._calls.exchange_plan(provider), exchange)
+        return await self._exchanged(self._calls.exchange_plan(provider, options), exchange)
 
     async def _exchanged(self, plan: CallPlan, exchange: Exchange[T]) -> T:
         control = Control()

@@ -26,11 +26,12 @@ from core_llm._errors import (
 from core_llm._json import JSONObject
 from core_llm._keys import find_api_key
 from core_llm._model_id import resolve_model
-from core_llm._options import Prompt, as_limits, build_request
+from core_llm._options import Prompt, as_limits, build_request, check_exchange_options, merged_limits
 from core_llm._plugins import PluginRegistry
 from core_llm._provider import LocalProvider, Provider
 from core_llm._request import Request, Settings
 from core_llm._response import ResumePoint
+from core_llm._signals import Signal
 from core_llm._stream.attempts import RetryPolicy
 from core_llm._stream.plan import CLOCK, CallPlan, Clock
 from core_llm.hookspecs import RequestRewriter
@@ -144,12 +145,12 @@ class Calls:
         own_options = _own_options(target, request)
         if is_local and own_options:  # it builds its own request, so it merges them itself
             request = request.model_copy(update={"provider_options": {provider.endpoint: own_options}})
-        limits = cast("Limits | None", options.get("limits"))
         retries = cast("int | None", options.get("max_retries"))
         return CallPlan(
             provider=provider,
             request=request,
-            limits=target.limits.merged(limits),
+            limits=merged_limits(target.limits, options),
+            signal=cast("Signal | None", options.get("signal")),
             policy=RetryPolicy(target.max_retries if retries is None else retries, self._clock.random),
             credentials=target.credentials,
             provider_options=own_options,
@@ -166,14 +167,21 @@ class Calls:
             msg = f"{provider.endpoint} does not support {feature.replace('_', ' ')}"
             raise UnsupportedError(msg, feature=feature, provider=provider.endpoint, model=model or None)
 
-    def exchange_plan(self, provider_name: str) -> CallPlan:
-        """Return the plan of an exchange that is no chat: limits, credentials and retries, and an empty request."""
+    def exchange_plan(self, provider_name: str, options: Mapping[str, object]) -> CallPlan:
+        """Return the plan of an exchange that is no chat: limits, credentials and retries, and an empty request.
+
+        Raises:
+            CoreLLMError: The provider is unknown, a key is missing, or an option is unknown or has a wrong value.
+        """
+        check_exchange_options(options)
         target = self._target_of(provider_name, "")
+        retries = cast("int | None", options.get("max_retries"))
         return CallPlan(
             provider=target.provider,
             request=Request(model="", messages=()),
-            limits=target.limits,
-            policy=RetryPolicy(target.max_retries, self._clock.random),
+            limits=merged_limits(target.limits, options),
+            signal=cast("Signal | None", options.get("signal")),
+            policy=RetryPolicy(target.max_retries if retries is None else retries, self._clock.random),
             credentials=target.credentials,
             clock=self._clock,
         )
@@ -195,7 +203,6 @@ class Calls:
             request = request.model_copy(update={"provider_options": {provider.endpoint: own_options}})
         if (options.get("on_unsupported") or self.values.on_unsupported) == "drop":
             request = request.restricted(provider.embed_fields(target.model))
-        limits = cast("Limits | None", options.get("limits"))
         retries = cast("int | None", options.get("max_retries"))
         plan = CallPlan(
             provider=provider,
@@ -205,7 +212,8 @@ class Calls:
                 extra_headers=request.extra_headers,
                 extra_query=request.extra_query,
             ),
-            limits=target.limits.merged(limits),
+            limits=merged_limits(target.limits, options),
+            signal=cast("Signal | None", options.get("signal")),
             policy=RetryPolicy(target.max_retries if retries is None else retries, self._clock.random),
             credentials=target.credentials,
             clock=self._clock,

@@ -10,7 +10,7 @@ from core_llm._calls import ClientOptions
 from core_llm._client_base import ClientBase
 from core_llm._embed_options import EmbedOptions
 from core_llm._embeddings import Embeddings
-from core_llm._options import CallOptions, Prompt
+from core_llm._options import CallOptions, ExchangeOptions, Prompt, counts_tokens
 from core_llm._response import Response
 from core_llm._stream.control import Control
 from core_llm._stream.drive import drive
@@ -72,16 +72,18 @@ class Client(ClientBase):
         Args:
             model: ``provider:model``, a role of the configuration, or None for the configured default.
             prompt: A text, a message, or a list of texts, parts and messages.
-            via_stream: Ask for a stream and gather it: finds out early when a long answer breaks.
+            via_stream: Ask for a stream and gather it: finds out early when a long answer breaks. A signal that limits
+                tokens does that too.
             **options: Settings such as ``temperature=0.2``, and the rest of `CallOptions`.
 
         Raises:
             CoreLLMError: The call failed; says what happened, where, and what to do.
         """
-        with Stream(self._calls.plan(model, prompt, options, is_stream=via_stream), self._transport) as stream:
+        plan = self._calls.plan(model, prompt, options, is_stream=via_stream or counts_tokens(options))
+        with Stream(plan, self._transport) as stream:
             return stream.finish()
 
-    def models(self, provider: str) -> tuple[ModelInfo, ...]:
+    def models(self, provider: str, **options: Unpack[ExchangeOptions]) -> tuple[ModelInfo, ...]:
         """Return the models that a provider lists.
 
         Raises:
@@ -90,7 +92,7 @@ class Client(ClientBase):
         """
         found = self.provider(provider)
         self._calls.require(found, "model_listing")
-        return self.exchange(provider, found.list_models())
+        return self.exchange(provider, found.list_models(), **options)
 
     def count_tokens(
         self, model: str | None = None, prompt: Prompt | None = None, **options: Unpack[CallOptions]
@@ -122,17 +124,18 @@ class Client(ClientBase):
         plan, request = self._calls.embed_plan(model, inputs, options)
         return self._exchanged(plan, plan.provider.embed(request))
 
-    def exchange(self, provider: str, exchange: Exchange[T]) -> T:
+    def exchange(self, provider: str, exchange: Exchange[T], **options: Unpack[ExchangeOptions]) -> T:
         """Return the value of a sans-I/O generator of a provider's: what is neither a stream nor an answer.
 
         Args:
             provider: Whose address, credentials and limits it runs with.
             exchange: Made by a method of the provider or of its wire.
+            **options: See `ExchangeOptions`.
 
         Raises:
             CoreLLMError: The call failed.
         """
-        return self._exchanged(self._calls.exchange_plan(provider), exchange)
+        return self._exchanged(self._calls.exchange_plan(provider, options), exchange)
 
     def _exchanged(self, plan: CallPlan, exchange: Exchange[T]) -> T:
         control = Control()

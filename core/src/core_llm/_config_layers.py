@@ -14,7 +14,7 @@ from typing import NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from core_llm._config_model import DEFAULT_LIMITS, ConfigValues
+from core_llm._config_model import DEFAULT_LIMITS, OF_A_LAYER, WANTED_SECONDS, ConfigValues
 from core_llm._errors import InvalidSettingError
 from core_llm._redaction import redact, register_secret
 
@@ -68,7 +68,10 @@ def read_layer(layer: Layer, origin: str, *, is_strict: bool = True) -> Leaves:
         InvalidSettingError: A setting is unknown or has a value of the wrong type.
     """
     leaves = {path: Leaf(_secured(path, value), origin) for path, value in _walk(layer, ConfigValues, (), origin)}
-    build_values(leaves, is_strict=is_strict)
+    values = build_values(leaves, is_strict=is_strict)
+    # Within one layer only: a total that shortens what a lower layer set is how layers are meant.
+    for limits in (values.limits, *(provider.limits for provider in values.providers.values())):
+        limits.check_reach(f" ({origin})")
     return leaves
 
 
@@ -85,7 +88,7 @@ def build_values(leaves: Leaves, *, is_strict: bool = False) -> ConfigValues:
             table = table.setdefault(name, {})  # type: ignore[assignment]  # inner tables are made on this line
         table[path[-1]] = leaf.value
     try:
-        return ConfigValues.model_validate(nested, strict=is_strict)
+        return ConfigValues.model_validate(nested, strict=is_strict, context=OF_A_LAYER)
     except ValidationError as error:
         wrong = _wrong_value(error, leaves)
     # Not inside the block, so that nothing leads to pydantic's error, which holds the input: it may be a key.
@@ -187,6 +190,7 @@ _WANTED = {
     "dict": "a table",
     "float": "a number",
     "finite": "a number",
+    "seconds": WANTED_SECONDS,
     "int": "a whole number",
     "string": "a text",
     "tuple": "a list of texts",

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from core_llm._capabilities import OnUnsupported
+from core_llm._errors import InvalidSettingError
 from core_llm._json import JSONValue
 from core_llm._redaction import redact
 from core_llm._request import Settings
@@ -21,20 +32,84 @@ Credentials = (
 """An API key, or a callable that returns one (sync or async) for tokens that expire."""
 
 
+OF_A_LAYER = "a layer of configuration"
+"""Validation context of what a layer holds, whose errors name the layer."""
+MAX_LIMIT_SECONDS = 30 * 24 * 3600.0
+"""A longer limit is taken for a mistake, such as milliseconds for seconds."""
+
+
+WANTED_SECONDS = f"a number of seconds above 0, at most {MAX_LIMIT_SECONDS:.0f} (30 days), or inf for no limit"
+
+
+def _no_truth(seconds: object) -> object:
+    if isinstance(seconds, bool):
+        raise PydanticCustomError("seconds_truth", WANTED_SECONDS)
+    return seconds
+
+
+def _not_absurd(seconds: float) -> float:
+    if not (0 < seconds <= MAX_LIMIT_SECONDS or seconds == math.inf):  # which a NaN is not either
+        raise PydanticCustomError("seconds_range", WANTED_SECONDS)
+    return seconds
+
+
+Seconds = Annotated[float, BeforeValidator(_no_truth), AfterValidator(_not_absurd)]
+
+
 class Limits(Value):
     """Limits of time in seconds. None leaves a limit to the layer below; ``math.inf`` switches it off.
 
     The defaults suit language models: a reasoning model may think for minutes before its first event.
+
+    Raises:
+        InvalidSettingError: A limit is no time, negative, zero or beyond thirty days, or can never strike since the
+            total that is given beside it is shorter.
     """
 
-    connect: float | None = Field(default=None, gt=0)
+    connect: Seconds | None = None
     """To make a connection."""
-    first_event: float | None = Field(default=None, gt=0)
+    first_event: Seconds | None = None
     """From the request being sent to the first event with content; for a plain request, to the whole answer."""
-    between_events: float | None = Field(default=None, gt=0)
+    between_events: Seconds | None = None
     """Between two events with content (comments, pings, empty deltas are none). The consumer's time does not count."""
-    total: float | None = Field(default=None, gt=0)
+    total: Seconds | None = None
     """The whole call, retries and the consumer's own time included."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _check(cls, given: object, build: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        """Raise this package's own error; but a layer of configuration names its own origin, so it gets pydantic's."""
+        if info.context == OF_A_LAYER:
+            return build(given)
+        try:
+            limits = build(given)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False)[0]
+            name = ".".join(map(str, first["loc"]))
+            if name in cls.model_fields:
+                msg = f"Limits: {name} must be {WANTED_SECONDS}; got {first['input']!r}"
+            else:
+                msg = f"Limits: {name or 'that'} cannot be; they take {', '.join(cls.model_fields)}"
+        else:
+            limits.check_reach()
+            return limits
+        raise InvalidSettingError(msg)  # not inside the block, so that nothing leads to pydantic's error
+
+    def check_reach(self, origin: str = "") -> None:
+        """Refuse a limit that can never strike, for the total beside it ends the call before.
+
+        Raises:
+            InvalidSettingError: There is one; `origin` says where it was given.
+        """
+        total = math.inf if self.total is None else self.total
+        for name in ("connect", "first_event", "between_events"):
+            seconds: float | None = getattr(self, name)
+            if seconds is not None and total < seconds < math.inf:
+                msg = (
+                    f"Limits: {name}={seconds:g} can never be reached, since total={total:g} ends the call before"
+                    f"{origin}; raise total, or leave {name} out"
+                )
+                raise InvalidSettingError(msg)
 
     def merged(self, other: Limits | None) -> Limits:
         """Return these limits with those that `other` sets in their place."""

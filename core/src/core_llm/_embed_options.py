@@ -14,6 +14,7 @@ from core_llm._embeddings import EmbedRequest, InputType
 from core_llm._errors import InvalidRequestError, InvalidSettingError
 from core_llm._json import JSONObject
 from core_llm._options import check_call_options, first_of
+from core_llm._signals import Signal
 
 
 class EmbedOptions(TypedDict, total=False):
@@ -27,6 +28,8 @@ class EmbedOptions(TypedDict, total=False):
     """Provider name → fields merged last into each body sent to that provider only."""
     extra_headers: Mapping[str, str]
     extra_query: Mapping[str, str]
+    signal: Signal
+    """Stops the call; see `Signal`. `Signal.never()` lifts its total limit."""
     limits: Limits
     """The total bounds all requests of a long list together, the others each of them."""
     max_retries: int

@@ -10,7 +10,8 @@
     │   ├── PluginLoadError
     │   ├── DuplicateProviderError
     │   └── UnknownProviderError
-    ├── AbortedError                   you stopped it (.reason, .partial)
+    ├── AbortedError                   you stopped it (.reason, .kind, .partial)
+    ├── ToolError                      tools; its branch is drawn in `_tool_errors`
     ├── StreamGrammarError             a stream of events broke the event grammar (a bug in a plugin)
     └── ProviderError                  the provider, or the way to it, failed
         ├── TransportError
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 Phase = Literal["prepare", "connect", "send", "headers", "body", "decode"]
 """How far an attempt came before it failed."""
 Limit = Literal["connect", "first_event", "between_events", "total"]
+AbortKind = Literal["abort", "timeout", "token_limit"]
+"""How a call was stopped: by hand, or by a signal's timeout or its limit of tokens."""
 
 SAFE_HEADERS = frozenset(
     "content-type content-length date retry-after retry-after-ms x-request-id request-id x-should-retry server via "
@@ -175,13 +178,22 @@ class AbortedError(CoreLLMError):
     """The caller stopped the call.
 
     Attributes:
-        reason: What was given as the reason.
+        reason: What was given as the reason, or the signal's own: which timeout, which limit.
+        kind: ``abort``: by hand; ``timeout``, ``token_limit``: by a signal of that kind.
         partial: What had arrived.
     """
 
-    def __init__(self, message: str, *, reason: str | None = None, partial: Response | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str | None = None,
+        kind: AbortKind = "abort",
+        partial: Response | None = None,
+    ) -> None:
         super().__init__(message)
         self.reason = None if reason is None else redact(reason)
+        self.kind = kind
         self.partial = partial
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from math import inf
 from typing import Literal, TypedDict
 
 from pydantic import ValidationError
@@ -15,6 +16,7 @@ from core_llm._json import JSONObject
 from core_llm._messages import Message, Part, as_parts
 from core_llm._request import OutputSchema, ReasoningEffort, Request, Settings, ToolChoice, ToolSpec
 from core_llm._response import ResumePoint
+from core_llm._signals import Signal, as_signal, budgets
 
 Prompt = str | Message | Part | Sequence[str | Part | Message]
 """A text, a part (a picture, say), a message, or a list: parts and texts between messages make one user message."""
@@ -41,8 +43,17 @@ class SettingOptions(TypedDict, total=False):
     cache_ttl: Literal["5m", "1h", "24h"]
 
 
-class CallOptions(SettingOptions, total=False):
-    """What `generate` and `stream` take besides model and prompt."""
+class ExchangeOptions(TypedDict, total=False):
+    """What every call takes."""
+
+    signal: Signal
+    """Stops the call; see `Signal`. `Signal.never()` lifts its total limit."""
+    limits: Limits
+    max_retries: int
+
+
+class CallOptions(SettingOptions, ExchangeOptions, total=False):
+    """What `generate`, `stream` and `count_tokens` take besides model and prompt."""
 
     system: str
     """An instruction put before the conversation."""
@@ -58,8 +69,6 @@ class CallOptions(SettingOptions, total=False):
     extra_query: Mapping[str, str]
     resume: ResumePoint
     """Take up the stream of this answer again, where it goes on in the background; the request is as before."""
-    limits: Limits
-    max_retries: int
     on_unsupported: OnUnsupported
 
 
@@ -157,6 +166,24 @@ def as_limits(value: object) -> Limits | None:
     raise InvalidSettingError(msg)
 
 
+def merged_limits(limits: Limits, options: Mapping[str, object]) -> Limits:
+    """Return the limits of a call: its own over those that hold for it, the total lifted if its signal says never.
+
+    Raises:
+        InvalidSettingError: What was given as limits is something else.
+    """
+    own = as_limits(options.get("limits"))
+    if options.get("signal") is Signal.never() and (own is None or own.total is None):
+        limits = limits.merged(Limits(total=inf))
+    return limits.merged(own)
+
+
+def counts_tokens(options: Mapping[str, object]) -> bool:
+    """Whether a call's signal limits its tokens, which can be held only while they come."""
+    signal = options.get("signal")
+    return isinstance(signal, Signal) and bool(budgets(signal))
+
+
 def _check_others(options: Mapping[str, object]) -> None:
     """Refuse unknown names, and wrong values of those options that become part of no request."""
     check_call_options(options)
@@ -175,11 +202,25 @@ def check_call_options(options: Mapping[str, object]) -> None:
         InvalidSettingError: One is wrong; says what it takes.
     """
     as_limits(options.get("limits"))
+    if (signal := options.get("signal")) is not None:
+        as_signal(signal)
     retries = options.get("max_retries")
     if retries is not None and not (isinstance(retries, int) and retries >= 0):
         raise InvalidSettingError(f"max_retries must be 0 or a greater whole number, not {retries!r}")
     if options.get("on_unsupported") not in (None, "raise", "drop", "send"):
         raise InvalidSettingError(f"on_unsupported must be raise, drop or send, not {options['on_unsupported']!r}")
+
+
+def check_exchange_options(options: Mapping[str, object]) -> None:
+    """Refuse what an exchange does not take.
+
+    Raises:
+        InvalidSettingError: An option is unknown or has a wrong value.
+    """
+    check_call_options(options)
+    known = sorted(ExchangeOptions.__annotations__)
+    if unknown := [name for name in options if name not in known]:
+        raise InvalidSettingError(f"this call takes no {', '.join(unknown)}; it takes {', '.join(known)}")
 
 
 def first_of(error: ValidationError) -> str:

@@ -11,8 +11,8 @@ import weakref
 
 import pytest
 
-from core_llm._stream import control as control_module
-from core_llm._stream.control import CLEAN_FROM, Aborted, Control, LimitExceeded
+from core_llm._stream.control import Aborted, AnyLimit, Control, LimitExceeded
+from core_llm._timers import CLEAN_FROM, watchdog
 
 GUARD = 10.0
 SOON = 0.03
@@ -21,7 +21,7 @@ SOON = 0.03
 class Watched(Control):
     """A control that can be referred to weakly, and says when it was woken."""
 
-    __slots__ = ("__weakref__", "woken")
+    __slots__ = ("woken",)
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Watched(Control):
         self.set_wake(self.woken.set)
 
 
-def armed(seconds: float, limit: control_module.AnyLimit = "between_events") -> Watched:
+def armed(seconds: float, limit: AnyLimit = "between_events") -> Watched:
     """Return a control that is armed from now on."""
     control = Watched()
     control.arm(limit, seconds, time.monotonic() + seconds)
@@ -156,7 +156,7 @@ def test_deadlines_hold_in_a_forked_child() -> None:
     is_held, may_release = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with control_module._watchdog._condition:
+        with watchdog._condition:
             is_held.set()
             may_release.wait(GUARD)
 

@@ -55,7 +55,7 @@ def test_the_connection_is_waited_for_within_the_connect_limit(wired: Caller) ->
 def test_connecting_does_not_outlast_the_total_limit(wired: Caller) -> None:
     """Of two limits that connecting is under, the nearer one holds and is named."""
     with unaccepting() as url:
-        outcome = wired.stream(at(url), limits=Limits(total=0.2, connect=60))
+        outcome = wired.stream(at(url), limits=Limits(total=0.2), client={"limits": Limits(connect=60)})
     assert exceeded(outcome.error) == ("total", 0.2)
 
 
@@ -174,12 +174,12 @@ def test_a_limit_given_nearer_to_the_call_goes_over_the_others() -> None:
     layered = config().with_arguments(
         {
             "limits": {"connect": 1, "first_event": 1, "total": 1},
-            "providers": {"tiny": {"limits": {"total": 2, "connect": 2}}},
+            "providers": {"tiny": {"limits": {"total": 20, "connect": 2}}},
         }
     )
     calls = Calls({"config": layered, "providers": [Tiny], "limits": Limits(connect=3)})
     plan = calls.plan("tiny:m", "Hi", {"limits": Limits(between_events=4)}, is_stream=True)
-    assert plan.limits == Limits(connect=3, first_event=1, between_events=4, total=2)
+    assert plan.limits == Limits(connect=3, first_event=1, between_events=4, total=20)
 
 
 def test_infinity_switches_a_limit_off(caller: Caller) -> None:

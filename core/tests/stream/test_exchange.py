@@ -18,7 +18,7 @@ from core_llm import (
     TimeoutExceededError,
     UnsupportedError,
 )
-from core_llm._stream import control as control_module
+from core_llm._timers import watchdog
 from core_llm.wire import Exchange, ModelInfo, WireFormat, WireRequest
 from core_llm_conformance.script import Answer, Reset, Send, Stall, json_answer
 from core_llm_conformance.server import FaultServer, RecordedRequest
@@ -152,5 +152,4 @@ def test_nothing_is_left_with_the_watchdog(caller: Caller) -> None:
     """The deadlines of an exchange that is over are void."""
     with FaultServer(PAGES[1]) as server:
         caller.models(at(server.url))
-    left = [entry[2] for entry in control_module._watchdog._heap if not entry[2].is_finished]
-    assert left == []
+    assert watchdog.left() == []

@@ -10,6 +10,7 @@ import anyio
 import anyio.to_thread
 
 from core_llm._errors import CoreLLMError, RedactedCause
+from core_llm._loops import run_soon
 from core_llm._provider import OutgoingRequest
 from core_llm._stream.control import Control
 from core_llm._stream.effects import (
@@ -28,7 +29,6 @@ from core_llm._stream.effects import (
     Sleep,
 )
 from core_llm._stream.local_run import LocalRun
-from core_llm._stream.loops import run_soon
 from core_llm._stream.ports import AsyncAnswer, AsyncTransport
 
 CLOSE_SECONDS = 2.0
@@ -105,6 +105,8 @@ class AsyncRunner:
 
     async def _send(self, effect: Send) -> Outcome:
         assert isinstance(effect.request, OutgoingRequest)  # noqa: S101  # of the two kinds
+        if self._control.is_interrupted():
+            return INTERRUPTED
         sending = self._transport.send(effect.request, effect.connect_limit, effect.read_limit)
         answer = await self._scoped(sending)
         if isinstance(answer, Interrupted):
@@ -130,6 +132,8 @@ class AsyncRunner:
         return None
 
     async def _call(self, function: Callable[[], object]) -> Outcome:
+        if self._control.is_interrupted():
+            return INTERRUPTED
         try:
             if inspect.iscoroutinefunction(function):
                 value: object = function()

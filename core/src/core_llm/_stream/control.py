@@ -1,4 +1,4 @@
-"""Control: one call's deadlines and its off switch, reachable from any thread; and the watchdog that enforces them.
+"""Control: one call's deadlines and its off switch, reachable from any thread.
 
 A deadline is armed by writing two attributes, so it costs nothing per event. The watchdog looks at it when an earlier
 one would have passed: it sleeps until the earliest deadline it knows, and reads the current one only then.
@@ -6,23 +6,19 @@ one would have passed: it sleeps until the earliest deadline it knows, and reads
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import math
-import os
 import threading
-import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from core_llm._errors import Limit
-from core_llm._logging import logger
+from core_llm._errors import AbortKind, Limit
+from core_llm._signals import Fired, Signal, Subscription, attach
+from core_llm._timers import watchdog
 
 AnyLimit = Limit | Literal["drain"]
 """The limits a caller can set, and the short one for giving a connection back."""
-CLEAN_FROM = 256
-"""How many deadlines the watchdog holds before it looks for those of calls that are over."""
 
 
 @dataclass(slots=True)
@@ -38,6 +34,7 @@ class Aborted:
     """The caller stopped the call."""
 
     reason: str | None
+    kind: AbortKind = "abort"
 
 
 class Control:
@@ -53,9 +50,11 @@ class Control:
     """
 
     __slots__ = (
+        "__weakref__",
         "_limit",
         "_lock",
         "_seconds",
+        "_subscription",
         "_total",
         "_wake",
         "deadline",
@@ -75,6 +74,7 @@ class Control:
         self._seconds = math.inf
         self._total = math.inf
         self._wake: Callable[[], None] | None = None
+        self._subscription: Subscription | None = None
         # Reentrant, for a signal handler may abort the call while this very thread is in here.
         self._lock = threading.RLock()
 
@@ -98,22 +98,51 @@ class Control:
         self.deadline = deadline
         look = min(deadline, self.ends)
         if look < self.scheduled:
-            _watchdog.schedule(self, look)
+            watchdog.schedule(self, look)
 
     def disarm(self) -> None:
-        """Take all deadlines away: the answer is whole."""
+        """Take all deadlines and the signal away: the answer is whole."""
         self.deadline = math.inf
         self.ends = math.inf
+        self._unfollow()
 
     def finish(self) -> None:
-        """Say that the call is over: nothing can interrupt it any more, and the watchdog forgets it."""
+        """Say that the call is over: nothing can interrupt it any more, and watchdog and signal forget it."""
         with self._lock:
             self.is_finished = True
             self._wake = None
+        self._unfollow()
 
-    def abort(self, reason: str | None) -> None:
+    def follow(self, signal: Signal) -> None:
+        """Let a signal stop the call, at once if it has fired; until the call is over."""
+        # Weakly: a stream that is dropped without being closed must not be kept by a signal that outlives it.
+        reference = weakref.ref(self, lambda _: subscription.remove())
+
+        def stop(fired: Fired) -> None:
+            control = reference()
+            if control is not None:
+                control.abort(fired.reason, fired.kind)
+
+        subscription = self._subscription = attach(signal, stop)
+
+    def _unfollow(self) -> None:
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            subscription.remove()
+
+    def abort(self, reason: str | None, kind: AbortKind = "abort") -> None:
         """Stop the call, from any thread."""
-        self._interrupt(Aborted(reason))
+        self._interrupt(Aborted(reason, kind))
+
+    def renew(self) -> bool:
+        """Let another attempt begin after a limit that was the last attempt's own; False if the call must stop.
+
+        The total limit and an abort are the whole call's: they stay.
+        """
+        with self._lock:
+            if isinstance(self.interruption, LimitExceeded) and self.interruption.limit != "total":
+                self.interruption = None
+            return self.interruption is None
 
     def set_wake(self, wake: Callable[[], None] | None) -> bool:
         """Say how to wake what the call is waiting on now; returns False if it is interrupted already.
@@ -133,7 +162,7 @@ class Control:
             if self._wake is not None:
                 self._wake()
 
-    def _expire(self, now: float) -> float:
+    def expire(self, now: float) -> float:
         """Enforce the deadlines; return when to look again (infinity: never). Only for the watchdog."""
         # Forget the schedule before reading the deadline: an `arm` that comes between the two then schedules itself.
         self.scheduled = math.inf
@@ -150,63 +179,3 @@ class Control:
         look = now + self._seconds if deadline == math.inf else deadline
         self.scheduled = min(look, self.ends)
         return self.scheduled
-
-
-class _Watchdog:
-    """One daemon thread a process, started with the first deadline; it holds only what still can expire."""
-
-    def __init__(self) -> None:
-        self.begin_anew()
-
-    def begin_anew(self) -> None:
-        """Forget everything; also after a fork, which leaves the thread behind, and with it a lock that it may hold."""
-        self._condition = threading.Condition()
-        self._heap: list[tuple[float, int, Control]] = []
-        self._numbers = itertools.count()
-        self._wakes_at = math.inf
-        self._clean_at = CLEAN_FROM
-        self._is_running = False
-
-    def schedule(self, control: Control, look: float) -> None:
-        with self._condition:
-            if not self._is_running:
-                self._is_running = True
-                threading.Thread(target=self._watch, name="core-llm-watchdog", daemon=True).start()
-            if len(self._heap) >= self._clean_at:
-                self._forget_finished()
-            control.scheduled = look
-            heapq.heappush(self._heap, (look, next(self._numbers), control))
-            if look < self._wakes_at:
-                self._condition.notify()
-
-    def _forget_finished(self) -> None:
-        """Drop the calls that are over long before their deadlines; done at double the size that it left last."""
-        self._heap = [entry for entry in self._heap if not entry[2].is_finished]
-        heapq.heapify(self._heap)
-        self._clean_at = max(CLEAN_FROM, 2 * len(self._heap))
-
-    def _watch(self) -> None:
-        while True:
-            with self._condition:
-                now = time.monotonic()
-                while not self._heap or self._heap[0][0] > now:
-                    self._wakes_at = self._heap[0][0] if self._heap else math.inf
-                    left = min(self._wakes_at - now, threading.TIMEOUT_MAX)
-                    self._condition.wait(left)
-                    self._wakes_at = -math.inf
-                    now = time.monotonic()
-                control = heapq.heappop(self._heap)[2]
-            try:
-                again = control._expire(now)  # noqa: SLF001  # the two share this room
-            except Exception:  # noqa: BLE001  # one call's socket must not take the deadlines of all others along
-                logger.warning("a call could not be woken at its deadline", exc_info=True)
-                again = math.inf
-            if again < math.inf:
-                with self._condition:
-                    heapq.heappush(self._heap, (again, next(self._numbers), control))
-            del control
-
-
-_watchdog = _Watchdog()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_watchdog.begin_anew)

@@ -59,7 +59,7 @@ class Handle:
         if self._state != "new":
             msg = "a stream can be entered once; make another for another answer"
             raise InvalidRequestError(msg)
-        self._call.restart_clock()
+        self._call.begin()
         self._steps = run(self._call)
         self._state = "open"
 

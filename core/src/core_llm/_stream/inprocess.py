@@ -22,6 +22,9 @@ def inprocess(call: CallState, provider: LocalProvider) -> Step:
             events = call.handed(outcome, None, request.model)
             call.accumulator.begin(events)
             yield events
+            if call.is_exhausted:
+                yield Close(is_reusable=False)
+                return call.interruption()
         if call.had_content:
             call.arm("between_events", call.between)
         else:
@@ -38,7 +41,7 @@ def inprocess(call: CallState, provider: LocalProvider) -> Step:
 
 def _finish(call: CallState, end: LocalEnd) -> Step:
     model = end.model or call.plan.request.model
-    events = call.handed([], end.id, model)
+    events = call.handed([], end.id, model, is_last=True)
     call.accumulator.add(events)
     response = call.accumulator.snapshot(
         finish_reason=end.finish_reason,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core_llm._errors import CoreLLMError, Limit
-from core_llm._events import PartEnd, StreamEvent, UsageUpdate
+from core_llm._events import PartEnd, PartStart, StreamEvent, UsageUpdate
 from core_llm._stream.effects import INTERRUPTED, READ, Close, Failed, Interrupted, Outcome, Step
 from core_llm._stream.plain import plain
 from core_llm._stream.state import MARKER_GRACE_SECONDS, CallState
@@ -13,6 +13,9 @@ from core_llm.wire.framing import framer_for
 
 NOT_EVENTS = (b"{", b"[", b"<")
 """How a body begins that is no stream of server-sent events, whatever was asked for: plain JSON, an HTML page."""
+NO_PROGRESS = frozenset({UsageUpdate, PartStart})
+"""Events that bring nothing: a server that sends only such is as stuck as a silent one. Comments, pings and empty
+deltas make no events at all."""
 
 
 class Intake:
@@ -52,8 +55,8 @@ class Intake:
 def streamed(call: CallState, framing: Framing) -> Step:
     """Read a streamed answer to its terminal marker, and hand on its events."""
     request, control, monotonic = call.plan.request, call.control, call.plan.clock.monotonic
-    decoder = call.plan.provider.wire(request.model).decoder(request)
-    call.decoder = decoder
+    decoder = call.kept or call.plan.provider.wire(request.model).decoder(request)
+    call.decoder, call.kept = decoder, None
     intake = Intake(call, decoder, framing)
     take, begin = intake.take, call.accumulator.begin
     limit: Limit = "first_event"
@@ -75,29 +78,40 @@ def streamed(call: CallState, framing: Framing) -> Step:
             if chunk.lstrip()[:1] in NOT_EVENTS:
                 return (yield from plain(call, chunk))
             may_be_plain = not chunk.strip()
+        was_complete = decoder.is_complete
         events = take(chunk) if type(chunk) is bytes or chunk is None else []
-        if not events:
-            waited += monotonic() - now
-            continue
-        if not call.had_content or call.pipeline is not None:
-            events = call.handed(events, decoder.id, decoder.model)
-        waited = 0.0
-        if limit != "between_events" or decoder.is_complete:
+        is_progress = bool(events) and (type(events[-1]) not in NO_PROGRESS or _is_progress(events))
+        is_progress = is_progress or decoder.is_complete is not was_complete
+        waited = 0.0 if is_progress else waited + monotonic() - now
+        if is_progress and (limit != "between_events" or decoder.is_complete):
             limit, is_armed = "between_events", False
             seconds = min(call.between, MARKER_GRACE_SECONDS) if decoder.is_complete else call.between
+        if not events:
+            continue
+        if call.is_watched or not call.had_content:
+            events = call.handed(events, decoder.id, decoder.model)
+            if call.is_exhausted:
+                intake.error = call.interruption()
         begin(events)
         yield events
     return (yield from _ended(call, decoder, intake.error, chunk))
 
 
+def _is_progress(events: list[StreamEvent]) -> bool:
+    return any(type(event) not in NO_PROGRESS for event in events)
+
+
 def _ended(call: CallState, decoder: Decoder, error: CoreLLMError | None, last: Outcome) -> Step:
     """Finish an answer whose terminal marker came; otherwise keep what there is, and return the error."""
     was_read = not isinstance(last, Failed | Interrupted)
+    if call.is_exhausted:  # what was decoded beyond its limit of tokens belongs to no response
+        yield Close(is_reusable=False)
+        return error
     if decoder.is_complete:
         return (yield from _finish(call, decoder, is_reusable=was_read))
     if error is None:
         error = call.transport_error(last, "body") if isinstance(last, Failed | Interrupted) else call.cut_error()
-    _keep_open_parts(call, decoder)
+    call.unsettled = decoder
     yield Close(is_reusable=last is None)
     return error
 
@@ -108,7 +122,7 @@ def _finish(call: CallState, decoder: Decoder, *, is_reusable: bool) -> Step:
     except Exception as raised:  # noqa: BLE001  # as for its frames
         yield Close(is_reusable=False)
         return raised if isinstance(raised, CoreLLMError) else call.malformed(raised, b"")
-    events = call.handed(events, decoder.id, decoder.model)
+    events = call.handed(events, decoder.id, decoder.model, is_last=True)
     call.accumulator.add(events)
     response = call.accumulator.snapshot(
         finish_reason=decoder.finish_reason or "other",
@@ -119,14 +133,3 @@ def _finish(call: CallState, decoder: Decoder, *, is_reusable: bool) -> Step:
     update = {"usage": decoder.usage, "id": decoder.id, "model": decoder.model or call.plan.request.model}
     yield from call.succeed(response.model_copy(update=update), events, is_reusable=is_reusable)
     return None
-
-
-def _keep_open_parts(call: CallState, decoder: Decoder) -> None:
-    """Give the accumulator the parts as far as they came, so that the partial response has signatures, calls, usage."""
-    try:
-        ends: list[StreamEvent] = [event for event in decoder.close() if isinstance(event, PartEnd | UsageUpdate)]
-        if call.pipeline is not None:
-            ends = call.pipeline.transformed(ends)
-    except Exception:  # noqa: BLE001  # the answer is broken already; its deltas are kept in any case
-        return
-    call.accumulator.add(ends)

@@ -23,6 +23,7 @@ from core_llm._stream.control import Aborted, Control, LimitExceeded
 from core_llm._stream.effects import Close, Failed, Interrupted, Steps
 from core_llm._stream.observe import Pipeline
 from core_llm._stream.plan import CallPlan
+from core_llm._stream.tokens import TokenMeter
 from core_llm.wire.base import Decoder
 
 DRAIN_SECONDS = 0.25
@@ -38,6 +39,7 @@ class CallState:
     """One call while it runs.
 
     Attributes:
+        is_watched: Whether every batch has to go through `handed`, not only those before the first content.
         response: The whole response, once the call has succeeded.
         decoder: Of the current attempt's stream.
         had_content: Whether the consumer was given content; from then on nothing may be retried in silence.
@@ -50,6 +52,8 @@ class CallState:
         self.control = control
         self.accumulator = Accumulator(plan.provider.endpoint)
         self.pipeline = Pipeline.of(plan)
+        self.meter = TokenMeter.of(plan.signal)
+        self.is_watched = self.pipeline is not None or self.meter is not None
         self.response: Response | None = None
         self.decoder: Decoder | None = None
         self.had_content = False
@@ -64,10 +68,19 @@ class CallState:
         self.total = limits.total or math.inf
         self.ends = math.inf
 
-    def restart_clock(self) -> None:
-        """Let the total limit count from now: the call begins."""
+    def begin(self) -> None:
+        """Let the total limit count from now, and the signal stop the call: it begins."""
         self.ends = self.plan.clock.monotonic() + self.total
         self.control.begin(self.total, self.ends)
+        if self.meter is not None:
+            self.meter.begin()
+        if self.plan.signal is not None:
+            self.control.follow(self.plan.signal)
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the stream wanted more tokens than its signal has left; what came beyond was not handed on."""
+        return self.meter is not None and self.meter.is_exhausted
 
     @property
     def endpoint(self) -> str:
@@ -77,6 +90,8 @@ class CallState:
     def begin_attempt(self) -> None:
         """Forget the attempt before."""
         self._has_started = False
+        if self.meter is not None:
+            self.meter.begin_attempt()
         if not self.had_content:
             self.accumulator.restart()
 
@@ -106,7 +121,9 @@ class CallState:
         return min(max(self.first, self.between), self.total)
 
     def handed(self, events: list[StreamEvent], id_: str | None, model: str | None) -> list[StreamEvent]:
-        """Return the events as the consumer gets them: begun with a StreamStart, observed, transformed."""
+        """Return the events as the consumer gets them: begun with a StreamStart, observed, transformed, counted."""
+        if self.meter is not None:
+            events = list(self.meter.taken(events))
         if not self.had_content:
             if not self._has_started:
                 self._has_started = True
@@ -121,6 +138,8 @@ class CallState:
         self.response = response
         self._is_over = True
         self.control.disarm()
+        if self.meter is not None:
+            self.meter.settle(response.usage)
         finish = Finish(response.finish_reason or "other", response.usage, response)
         if self.pipeline is not None:
             self.pipeline.finish(finish)
@@ -144,8 +163,9 @@ class CallState:
         match self.control.interruption:
             case LimitExceeded(limit=limit, seconds=seconds) if limit != "drain":
                 return faults.timeout_error(self.endpoint, limit, seconds)
-            case Aborted(reason=reason):
-                return AbortedError(f"the call was stopped{f': {reason}' if reason else ''}", reason=reason)
+            case Aborted(reason=reason, kind=kind):
+                because = f": {reason}" if reason else ""
+                return AbortedError(f"the call was stopped{because}", reason=reason, kind=kind)
             case _:
                 return AbortedError("the call was stopped")
 

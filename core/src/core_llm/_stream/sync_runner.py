@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import inspect
 import threading
 from collections.abc import Callable
@@ -122,20 +123,38 @@ class SyncRunner:
         return self._unless_interrupted(None)
 
     def _call(self, function: Callable[[], object]) -> Outcome:
-        try:
-            value = function()
-        except CoreLLMError as error:
-            return Failed("error", error=error)
-        except Exception as error:  # noqa: BLE001  # a caller's function; what it raises may hold anything
-            return Failed("error", RedactedCause.of(error))
-        if inspect.isawaitable(value):
-            if inspect.iscoroutine(value):
-                value.close()
-            return Failed("error", RedactedCause("TypeError", "an async callable needs AsyncClient, or make it sync"))
-        return Returned(value)
+        """Call it in a thread of its own: nothing can stop it, but nobody has to wait for it."""
+        outcomes: list[Outcome] = []
+        is_over = threading.Event()
+        if not self._control.set_wake(is_over.set):
+            return INTERRUPTED
+
+        def work() -> None:
+            outcomes.append(_called(function))
+            is_over.set()
+
+        context = contextvars.copy_context()
+        threading.Thread(target=context.run, args=(work,), name="core-llm-call", daemon=True).start()
+        is_over.wait()
+        self._control.set_wake(None)
+        return INTERRUPTED if self._control.interruption is not None else outcomes[0]
 
     def _unless_interrupted(self, outcome: Failed | None) -> Failed | Interrupted | None:
         return outcome if self._control.interruption is None else INTERRUPTED
+
+
+def _called(function: Callable[[], object]) -> Outcome:
+    try:
+        value = function()
+    except CoreLLMError as error:
+        return Failed("error", error=error)
+    except Exception as error:  # noqa: BLE001  # a caller's function; what it raises may hold anything
+        return Failed("error", RedactedCause.of(error))
+    if inspect.isawaitable(value):
+        if inspect.iscoroutine(value):
+            value.close()
+        return Failed("error", RedactedCause("TypeError", "an async callable needs AsyncClient, or make it sync"))
+    return Returned(value)
 
 
 def _nothing_sent() -> bytes:
