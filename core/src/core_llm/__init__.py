@@ -105,18 +105,6 @@ if TYPE_CHECKING:
     from core_llm._stream.async_stream import AsyncStream
     from core_llm._stream.grammar import check_events
     from core_llm._stream.stream import Stream
-    from core_llm._tool_errors import (
-        DuplicateToolError,
-        ModelRetry,
-        ToolArgumentsError,
-        ToolDefinitionError,
-        ToolError,
-        ToolExecutionError,
-        ToolTimeoutError,
-    )
-    from core_llm._tools.context import ToolContext
-    from core_llm._tools.definition import Tool, tool
-    from core_llm._tools.manager import ToolManager, ToolObserver
     from core_llm.hookspecs import hookimpl
 
 __all__ = [
@@ -143,7 +131,6 @@ __all__ = [
     "ContextLengthError",
     "CoreLLMError",
     "DuplicateProviderError",
-    "DuplicateToolError",
     "EmbedOptions",
     "EmbedRequest",
     "Embeddings",
@@ -163,7 +150,6 @@ __all__ = [
     "MalformedResponseError",
     "Message",
     "MissingAPIKeyError",
-    "ModelRetry",
     "NamedToolChoice",
     "NotFoundError",
     "OutgoingRequest",
@@ -209,22 +195,13 @@ __all__ = [
     "TextPart",
     "TimeoutExceededError",
     "TokenLogprob",
-    "Tool",
-    "ToolArgumentsError",
     "ToolCall",
     "ToolCallDelta",
     "ToolCallPart",
-    "ToolContext",
-    "ToolDefinitionError",
-    "ToolError",
-    "ToolExecutionError",
-    "ToolManager",
-    "ToolObserver",
     "ToolResult",
     "ToolResultPart",
     "ToolSpec",
     "ToolStart",
-    "ToolTimeoutError",
     "TransportError",
     "TurnEnd",
     "TurnStart",
@@ -239,7 +216,6 @@ __all__ = [
     "hookimpl",
     "most_similar",
     "stream",
-    "tool",
 ]
 """Spelled out once more, since type checkers read it; a test keeps the two lists equal."""
 _HOMES = {
@@ -271,11 +247,6 @@ _HOMES = {
     "_stream.async_stream": "AsyncStream",
     "_stream.grammar": "check_events",
     "_stream.stream": "Stream",
-    "_tool_errors": "DuplicateToolError ModelRetry ToolArgumentsError ToolDefinitionError ToolError ToolExecutionError"
-    " ToolTimeoutError",
-    "_tools.context": "ToolContext",
-    "_tools.definition": "Tool tool",
-    "_tools.manager": "ToolManager ToolObserver",
     "hookspecs": "hookimpl",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

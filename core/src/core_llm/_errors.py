@@ -11,7 +11,6 @@
     │   ├── DuplicateProviderError
     │   └── UnknownProviderError
     ├── AbortedError                   you stopped it (.reason, .kind, .partial)
-    ├── ToolError                      tools; its branch is drawn in `_tool_errors`
     ├── StreamGrammarError             a stream of events broke the event grammar (a bug in a plugin)
     └── ProviderError                  the provider, or the way to it, failed
         ├── TransportError
