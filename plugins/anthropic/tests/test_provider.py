@@ -188,3 +188,11 @@ def test_what_is_refused_is_not_sent() -> None:
     assert seen == []
     client.generate("anthropic:claude-opus-5", "Hi", temperature=0.2, on_unsupported="drop")
     assert "temperature" not in json.loads(seen[0].content)
+
+
+def test_it_embeds_nothing() -> None:
+    """The API has no endpoint for it, so that nothing is sent."""
+    seen: list[httpx.Request] = []
+    with pytest.raises(UnsupportedError, match="embeddings"):
+        client_that_keeps(seen).embed("anthropic:claude-opus-5", "Hi")
+    assert seen == []

@@ -119,3 +119,11 @@ def test_an_echo_of_the_last_message_is_dropped() -> None:
     events = [event for piece in pieces for event in decoder.feed(delta(content=piece))]
 
     assert [event.text for event in events if isinstance(event, TextDelta)] == [" is blue", "The sky"]
+
+
+def test_it_embeds_nothing() -> None:
+    """The API has no endpoint for it, so that nothing is sent."""
+    seen: list[httpx.Request] = []
+    with pytest.raises(UnsupportedError, match="embeddings"):
+        client_that_keeps(seen).embed("grok:grok-4", "Hi")
+    assert seen == []

@@ -141,3 +141,9 @@ def test_the_listing_names_what_can_be_fetched() -> None:
     with Client() as client:
         listed = client.models("local")
     assert [(model.id, model.context_length) for model in listed] == [("smollm2", 8192)]
+
+
+def test_it_embeds_nothing() -> None:
+    """No weights are fetched to find that out."""
+    with Client() as client, pytest.raises(UnsupportedError, match="embeddings"):
+        client.embed("local:smollm2", "Hi")
