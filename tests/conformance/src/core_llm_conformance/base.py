@@ -46,6 +46,8 @@ class SuiteBase:
         models: Scenario → another model, where one does not do everything.
         config: The provider's section of the configuration: ``base_url``, ``options``, …
         cassettes: The folder of its cassettes, beside the test's file.
+        extras: Scenario → fields merged into the body of its requests, where this provider must be told more than there
+            are portable options for: that it shall search, for one with ``citations``.
         xfail: Test, with or without its parameter (``test_truncation[text-stream]``) → why it may fail.
     """
 
@@ -54,6 +56,7 @@ class SuiteBase:
     models: ClassVar[Mapping[str, str]] = {}
     config: ClassVar[Mapping[str, JsonValue]] = {}
     cassettes: ClassVar[str | Path] = "cassettes"
+    extras: ClassVar[Mapping[str, Mapping[str, JsonValue]]] = {}
     xfail: ClassVar[Mapping[str, Xfail]] = {}
 
     def __init_subclass__(cls, *, layer: str = "", **options: object) -> None:
@@ -68,7 +71,7 @@ class SuiteBase:
     def make_target(cls) -> Target:
         """Return the plugin under test."""
         folder = Path(inspect.getfile(cls)).parent / cls.cassettes
-        return Target(cls.provider, cls.model, cls.models, cls.config, folder)
+        return Target(cls.provider, cls.model, cls.models, cls.config, folder, cls.extras)
 
 
 _LAYERS: dict[type[SuiteBase], Layer] = {}

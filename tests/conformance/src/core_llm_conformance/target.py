@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from pydantic import JsonValue
 
-from core_llm import AsyncClient, Capabilities, Client, ClientOptions, Config, Provider
+from core_llm import AsyncClient, CallOptions, Capabilities, Client, ClientOptions, Config, Provider
 from core_llm_conformance.cassette import Cassette
 from core_llm_conformance.scenario import Scenario
 
@@ -31,6 +31,7 @@ class Target:
         models: Scenario → another model, where one does not do everything.
         config: The provider's section of the configuration: ``base_url``, ``options``, …
         cassettes: The folder of its cassettes.
+        extras: Scenario → fields merged into the body of its requests.
     """
 
     provider: str | type[Provider] | Provider
@@ -38,6 +39,7 @@ class Target:
     models: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, JsonValue] = field(default_factory=dict)
     cassettes: Path = Path("tests/cassettes")
+    extras: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -84,6 +86,12 @@ class Target:
     def capabilities(self, scenario: Scenario | str = "") -> Capabilities:
         """Return what is declared for the model of a scenario."""
         return self.loaded.capabilities_for(self.model_of(scenario))
+
+    def options(self, scenario: Scenario) -> CallOptions:
+        """Return the options of a scenario's calls: its own, and what this provider must be told besides."""
+        options = scenario.options_for(self.capabilities(scenario))
+        extra = self.extras.get(scenario.name)
+        return {**options, "provider_options": {self.name: dict(extra)}} if extra else options
 
     def cassette(self, scenario: Scenario | str) -> Cassette:
         """Return a scenario's cassette.
