@@ -72,7 +72,7 @@ WIRES = (CHAT, ANTHROPIC, GEMINI, OLLAMA, RESPONSES)
 
 OTHER_EXCHANGES = {
     r"(GET|DELETE) ": "fetches or deletes: a listing, a stored response, a file, a page",
-    r"POST .*/(embeddings|embed)$": "embeds",
+    r"POST .*/(embeddings|embed)$": "embeds: replayed by `core_llm_conformance.embedding`",
     r"POST .*/(files|cachedContents)$": "uploads a file or a context",
     r"POST .*/(images|images/edits|audio/\w+|ocr|rerank)$": "makes or reads an image, a sound, a page, a ranking",
     r"POST .*:countTokens$": "counts tokens",
