@@ -78,7 +78,7 @@ def owned_by(target: Target, scenario: Scenario, responses: Sequence[Response] =
     gathered = _Gathered()
     gathered.add_prompt(scenario.prompt)
     gathered.texts += scenario.inputs
-    gathered.add_options(scenario.options_for(target.capabilities(scenario)))
+    gathered.add_options(target.options(scenario))
     for follow_up, response in zip(scenario.follow_ups, responses, strict=False):
         for message in follow_up(response):
             gathered.add_prompt(message)
