@@ -28,17 +28,25 @@ Source = Callable[[Target], Iterable[Case]]
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """The argument of a test and where its values come from."""
+    """The argument of a test, where its values come from, and why there may be none."""
 
     argument: str
     source: Source
+    otherwise: str
 
 
-def each(argument: str, source: Source) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Return a decorator that repeats a test of a suite class for every case of `source`."""
+def each(argument: str, source: Source, *, otherwise: str = "") -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return a decorator that repeats a test of a suite class for every case of `source`.
+
+    Args:
+        argument: The test's argument that gets the case's value.
+        source: Finds the cases.
+        otherwise: Why the test is not applicable where there is no case, for the report.
+    """
+    why = otherwise or f"nothing of this plugin is among: {getattr(source, '__name__', 'cases').replace('_', ' ')}"
 
     def decorate(test: Callable[P, R]) -> Callable[P, R]:
-        setattr(test, ATTRIBUTE, Each(argument, source))
+        setattr(test, ATTRIBUTE, Each(argument, source, why))
         return test
 
     return decorate

@@ -1,4 +1,4 @@
-"""ConformanceFailure: what a check raises, said the way a good compiler says it. How it is set out is in `rendering`."""
+"""ConformanceFailure: what a check raises, said as a good compiler says it. How it is set out is in `rendering`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ class Finding:
     look_at: str = ""
 
 
-class ConformanceFailure(AssertionError):
+class NotApplicableError(Exception):
+    """A test has nothing to test with this plugin, as it found out while it ran; says why. The report lists it."""
+
+
+class ConformanceFailure(AssertionError):  # noqa: N818  # it is a finding about a plugin, and no error of the suite
     """A plugin broke a rule of the suite."""
 
     def __init__(self, finding: Finding) -> None:
