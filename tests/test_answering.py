@@ -10,7 +10,16 @@ from itertools import repeat
 
 import pytest
 
-from core_llm import Client, Message, OutputSchema, ServerError, StreamInterruptedError, ToolResultPart, ToolSpec
+from core_llm import (
+    Client,
+    Message,
+    OutputSchema,
+    ServerError,
+    StreamInterruptedError,
+    ToolResultPart,
+    ToolSpec,
+    most_similar,
+)
 from core_llm_conformance.answering import answer_to, break_off
 from core_llm_conformance.script import Answer, Send, sse_answer
 from core_llm_conformance.server import FaultServer, RecordedRequest
@@ -102,3 +111,24 @@ def test_what_breaks_off_is_no_answer(model: str, why: str) -> None:
         assert isinstance(caught.value, ServerError) == (why == "failed")
         assert stream.response.text == ("" if why == "call" else "The sky is blue")
         assert (stream.response.is_complete, stream.response.tool_calls) == (False, ())
+
+
+@pytest.mark.parametrize("model", [model for model in MODELS if not model.startswith(("grok", "anthropic"))])
+def test_texts_are_embedded(server: FaultServer, model: str) -> None:
+    """Those with words in common point alike, on every wire that embeds."""
+    client = client_for(server.url, model)
+    embeddings = client.embed(
+        model, ["The sky is blue.", "Bread is made from flour.", "Blue is the sky!"], dimensions=64
+    )
+    assert embeddings.dimensions == 64
+    assert [index for index, _ in most_similar(embeddings.vectors[0], embeddings.vectors)] == [0, 2, 1]
+
+
+def test_other_models_of_googles_are_asked_elsewhere(server: FaultServer) -> None:
+    """Each by the endpoint that it has."""
+    client = client_for(server.url, "vertex:gemini-2.5-flash")
+    for name in ("text-embedding-005", "gemini-embedding-001", "gemini-embedding-2"):
+        embeddings = client.embed(f"vertex:{name}", ["a", "b"])
+        assert len(embeddings.vectors) == 2
+        assert embeddings.usage is not None
+        assert embeddings.usage.input_tokens == 8

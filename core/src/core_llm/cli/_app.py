@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -142,6 +143,32 @@ def chat(  # noqa: PLR0917  # click passes them by name
         as_json=as_json,
         is_whole=is_whole,
     )
+
+
+@cli.command()
+@click.argument("texts", nargs=-1, metavar="[TEXT]...")
+@click.option(
+    "-m", "--model", metavar="PROVIDER:MODEL", required=True, help="The model, or a role of the configuration."
+)
+@click.option("-d", "--dimensions", type=click.IntRange(min=1), metavar="N", help="How many numbers a vector has.")
+@click.option("-t", "--input-type", type=click.Choice(("query", "document")), help="What the texts are in a search.")
+@click.option(
+    "-o", "--option", "options", multiple=True, metavar="PROVIDER.FIELD=VALUE", help="A field for that provider only."
+)
+def embed(
+    texts: tuple[str, ...],
+    model: str,
+    dimensions: int | None,
+    input_type: Literal["query", "document"] | None,
+    options: tuple[str, ...],
+) -> None:
+    """Turn texts into vectors.
+
+    Each TEXT, or else each line that comes through a pipe, becomes one line of JSON with its vector.
+    """
+    from core_llm.cli.embed import run_embed  # noqa: PLC0415  # as above
+
+    run_embed(texts=texts, model=model, dimensions=dimensions, input_type=input_type, options=options)
 
 
 @cli.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from core_llm_conformance.answering import _chat, _gemini, _messages, _ollama, _responses
+from core_llm_conformance.answering import _chat, _embeddings, _gemini, _messages, _ollama, _responses
 from core_llm_conformance.answering._said import TEXT, Said
 from core_llm_conformance.script import Answer, ScriptError
 from core_llm_conformance.server import RecordedRequest
@@ -59,6 +59,8 @@ def answer_to(request: RecordedRequest) -> Answer:
     """Return what a well-behaved server of the provider that a request is for answers."""
     if request.path.endswith("/v1/models"):
         return _messages.models() if "anthropic-version" in request.headers else _chat.models()
+    if _embeddings.PATH.search(request.path):
+        return _embeddings.answer(request)
     return server_of(request).answer(request)
 
 
