@@ -1,4 +1,4 @@
-"""A real llama.cpp server, for tests that speak to it over HTTP: Chat Completions, Responses, Messages.
+"""A real llama.cpp server, for tests that speak to it over HTTP: Chat Completions, Responses, Messages, embeddings.
 
 It runs in a process of its own, since a server inside this one cannot be relied upon to end. The weights are the
 default model of ``plugin-local``, which the tests that use this must depend upon.
@@ -36,10 +36,14 @@ class LlamaServer:
 
 
 @contextmanager
-def llama_server() -> Iterator[LlamaServer]:
-    """Start a server with a small model, fetching its weights if need be, and end it on leaving the block."""
+def llama_server(*, embeds: bool = False) -> Iterator[LlamaServer]:
+    """Start a server with a small model, fetching its weights if need be, and end it on leaving the block.
+
+    Args:
+        embeds: Whether it embeds too, by the mean of its hidden states: real vectors, of no use in a search.
+    """
     weights = importlib.import_module("plugin_local").locate("default")
-    command = [sys.executable, "-m", __spec__.name, str(weights)]
+    command = [sys.executable, "-m", __spec__.name, str(weights), *(["embeds"] if embeds else [])]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  # our own
         try:
             assert process.stdout is not None
@@ -50,7 +54,7 @@ def llama_server() -> Iterator[LlamaServer]:
             process.kill()
 
 
-def serve(weights: Path) -> None:
+def serve(weights: Path, *, embeds: bool) -> None:
     """Serve until standard input ends, which it does when the process that started this one is gone."""
     xllamacpp = importlib.import_module("xllamacpp")
     params = xllamacpp.CommonParams()
@@ -59,6 +63,8 @@ def serve(weights: Path) -> None:
     params.n_ctx, params.n_parallel, params.cpuparams.n_threads = CONTEXT_LENGTH, 1, 1
     params.use_jinja, params.cache_ram_mib = True, 0
     params.hostnames, params.port, params.api_keys = ["127.0.0.1"], 0, [API_KEY]
+    if embeds:
+        params.embedding, params.pooling_type = True, xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     server = xllamacpp.Server(params)
     print(server.listening_address, flush=True)  # noqa: T201  # this is what the starting process reads
     sys.stdin.read()
@@ -66,4 +72,4 @@ def serve(weights: Path) -> None:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]))
+    serve(Path(sys.argv[1]), embeds="embeds" in sys.argv[2:])
