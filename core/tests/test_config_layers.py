@@ -32,8 +32,8 @@ def private(file: Path, text: str) -> Path:
             {"max_retires": 1},
             (
                 "unknown setting 'max_retires' (argument); did you mean 'max_retries'? "
-                "Accepted: default_model, roles, limits, max_retries, transport, on_unsupported, settings, providers, "
-                "disabled_plugins"
+                "Accepted: default_model, roles, limits, max_retries, retries, recovery, fallback, transport, "
+                "on_unsupported, settings, providers, disabled_plugins"
             ),
         ),
         (
@@ -47,7 +47,7 @@ def private(file: Path, text: str) -> Path:
             {"providers": {"acme": {"url": "x"}}},
             (
                 "unknown setting 'providers.acme.url' (argument). Accepted: type, base_url, api_key, api_key_env, "
-                "headers, query, options, provider_options, limits, max_retries, settings"
+                "headers, query, options, provider_options, limits, max_retries, retries, settings"
             ),
         ),
     ],
@@ -179,6 +179,13 @@ def test_explaining_shows_values_and_layers_and_no_secret(tmp_path: Path) -> Non
         "limits.first_event = 300 (default)",
         "limits.total = inf (environment)",
         "max_retries = 2 (default)",
+        "retries.base_delay = 0.5 (default)",
+        "retries.budget = 100 (default)",
+        "retries.max_delay = 8 (default)",
+        "retries.max_retry_after = 60 (default)",
+        "retries.refill = 0.1 (default)",
+        "retries.statuses = not set (default)",
+        "recovery = raise (default)",
         "transport = httpx2 (file)",
         "on_unsupported = raise (default)",
         "providers.acme.api_key = [secret] (file)",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from core_llm._api import generate, stream
     from core_llm._async_client import AsyncClient
+    from core_llm._attempts import Attempt, AttemptPolicy, FailedAttempt, Route, RoutedCall
     from core_llm._calls import ClientOptions
     from core_llm._capabilities import Capabilities
     from core_llm._client import Client
@@ -100,11 +101,24 @@ if TYPE_CHECKING:
     from core_llm._options import CallOptions, ExchangeOptions, Prompt
     from core_llm._provider import Auth, BearerAuth, HeaderAuth, LocalChannel, LocalProvider, OutgoingRequest, Provider
     from core_llm._request import NamedToolChoice, OutputSchema, Request, Settings, ToolSpec
-    from core_llm._response import FinishReason, Response, ResumePoint, Usage
+    from core_llm._response import AttemptRecord, FinishReason, Response, ResumePoint, Usage
+    from core_llm._retries import Fallback, Retries
     from core_llm._signals import Signal, SignalController
     from core_llm._stream.async_stream import AsyncStream
     from core_llm._stream.grammar import check_events
     from core_llm._stream.stream import Stream
+    from core_llm._tool_errors import (
+        DuplicateToolError,
+        ModelRetry,
+        ToolArgumentsError,
+        ToolDefinitionError,
+        ToolError,
+        ToolExecutionError,
+        ToolTimeoutError,
+    )
+    from core_llm._tools.context import ToolContext
+    from core_llm._tools.definition import Tool, tool
+    from core_llm._tools.manager import ToolManager, ToolObserver
     from core_llm.hookspecs import hookimpl
 
 __all__ = [
@@ -112,6 +126,9 @@ __all__ = [
     "AbortedError",
     "AsyncClient",
     "AsyncStream",
+    "Attempt",
+    "AttemptPolicy",
+    "AttemptRecord",
     "Auth",
     "AuthenticationError",
     "BadRequestError",
@@ -131,10 +148,13 @@ __all__ = [
     "ContextLengthError",
     "CoreLLMError",
     "DuplicateProviderError",
+    "DuplicateToolError",
     "EmbedOptions",
     "EmbedRequest",
     "Embeddings",
     "ExchangeOptions",
+    "FailedAttempt",
+    "Fallback",
     "FellBack",
     "FileDelta",
     "FilePart",
@@ -150,6 +170,7 @@ __all__ = [
     "MalformedResponseError",
     "Message",
     "MissingAPIKeyError",
+    "ModelRetry",
     "NamedToolChoice",
     "NotFoundError",
     "OutgoingRequest",
@@ -179,7 +200,10 @@ __all__ = [
     "Restarted",
     "ResumePoint",
     "Resumed",
+    "Retries",
     "Retrying",
+    "Route",
+    "RoutedCall",
     "ServerError",
     "Settings",
     "Signal",
@@ -195,13 +219,22 @@ __all__ = [
     "TextPart",
     "TimeoutExceededError",
     "TokenLogprob",
+    "Tool",
+    "ToolArgumentsError",
     "ToolCall",
     "ToolCallDelta",
     "ToolCallPart",
+    "ToolContext",
+    "ToolDefinitionError",
+    "ToolError",
+    "ToolExecutionError",
+    "ToolManager",
+    "ToolObserver",
     "ToolResult",
     "ToolResultPart",
     "ToolSpec",
     "ToolStart",
+    "ToolTimeoutError",
     "TransportError",
     "TurnEnd",
     "TurnStart",
@@ -216,12 +249,14 @@ __all__ = [
     "hookimpl",
     "most_similar",
     "stream",
+    "tool",
 ]
 """Spelled out once more, since type checkers read it; a test keeps the two lists equal."""
 _HOMES = {
     "_api": "generate stream",
     "_capabilities": "Capabilities",
     "_async_client": "AsyncClient",
+    "_attempts": "Attempt AttemptPolicy FailedAttempt Route RoutedCall",
     "_calls": "ClientOptions",
     "_client": "Client",
     "_config": "Config ConfigWarning",
@@ -242,11 +277,17 @@ _HOMES = {
     "_options": "CallOptions ExchangeOptions Prompt",
     "_provider": "Auth BearerAuth HeaderAuth LocalChannel LocalProvider OutgoingRequest Provider",
     "_request": "NamedToolChoice OutputSchema Request Settings ToolSpec",
-    "_response": "FinishReason Response ResumePoint Usage",
+    "_response": "AttemptRecord FinishReason Response ResumePoint Usage",
+    "_retries": "Fallback Retries",
     "_signals": "Signal SignalController",
     "_stream.async_stream": "AsyncStream",
     "_stream.grammar": "check_events",
     "_stream.stream": "Stream",
+    "_tool_errors": "DuplicateToolError ModelRetry ToolArgumentsError ToolDefinitionError ToolError ToolExecutionError"
+    " ToolTimeoutError",
+    "_tools.context": "ToolContext",
+    "_tools.definition": "Tool tool",
+    "_tools.manager": "ToolManager ToolObserver",
     "hookspecs": "hookimpl",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

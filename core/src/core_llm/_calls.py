@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TypedDict, cast
 
-from pydantic import SecretStr
-
-from core_llm._capabilities import Capabilities, OnUnsupported, check_capabilities
+from core_llm._attempts import Route
+from core_llm._capabilities import OnUnsupported, check_capabilities
 from core_llm._config import Config
 from core_llm._config_layers import Layer
-from core_llm._config_model import DEFAULT_LIMITS, ConfigValues, Credentials, Limits, TransportName
+from core_llm._config_model import ConfigValues, Credentials, Limits, TransportName
 from core_llm._embed_options import build_embed_request
 from core_llm._embeddings import EmbedRequest
 from core_llm._errors import (
@@ -24,35 +22,19 @@ from core_llm._errors import (
     UnsupportedError,
 )
 from core_llm._json import JSONObject
-from core_llm._keys import find_api_key
-from core_llm._model_id import resolve_model
 from core_llm._options import Prompt, as_limits, build_request, check_exchange_options, merged_limits
 from core_llm._plugins import PluginRegistry
 from core_llm._provider import LocalProvider, Provider
 from core_llm._request import Request, Settings
 from core_llm._response import ResumePoint
+from core_llm._retries import Fallback, Recovery, Retries, as_fallback, as_recovery
+from core_llm._routing import Routing
 from core_llm._signals import Signal
-from core_llm._stream.attempts import RetryPolicy
 from core_llm._stream.plan import CLOCK, CallPlan, Clock
+from core_llm._stream.policies import StandardPolicy
+from core_llm._targets import Target, Targets
 from core_llm.hookspecs import RequestRewriter
 from core_llm.wire.merging import merge_objects
-
-Resolved = SecretStr | Callable[[], object] | None
-"""Credentials as the engine takes them."""
-
-
-@dataclass(slots=True, frozen=True)
-class _Target:
-    """What is known of one model before any call: resolved once."""
-
-    provider: Provider
-    model: str
-    capabilities: Capabilities
-    limits: Limits
-    settings: Settings
-    max_retries: int
-    credentials: Resolved
-    provider_options: JSONObject
 
 
 class ClientOptions(TypedDict, total=False):
@@ -71,7 +53,16 @@ class ClientOptions(TypedDict, total=False):
     limits: Limits
     """Limits of time for every call of this client."""
     max_retries: int
-    """How often a failed call is sent again before any content has come; 0 switches that off."""
+    """How often a failed call is sent again; 0 switches that off."""
+    retries: Retries
+    """How it is sent again: delays, statuses, and the budget that all calls share."""
+    recovery: Recovery
+    """What to do when an answer breaks after its first content: ``raise`` (default), ``restart``, ``continue`` or
+    ``resume``."""
+    fallback: Sequence[str] | Fallback
+    """Models that take over when a call fails for good."""
+    routes: Mapping[str, Route]
+    """Name → where calls go that name it in place of a model."""
     on_unsupported: OnUnsupported
     """What to do with what a model is declared not to support: ``raise`` (default), ``drop`` or ``send``."""
     clock: Clock
@@ -91,8 +82,10 @@ class Calls:
         if unknown := sorted(set(options) - set(known)):
             msg = f"a client takes no {', '.join(unknown)}; it takes {', '.join(sorted(known))}, http_client"
             raise InvalidSettingError(msg)
-        names = ("transport", "max_retries", "on_unsupported")
+        names = ("transport", "max_retries", "retries", "recovery", "on_unsupported")
         arguments = {name: options[name] for name in names if name in options}  # type: ignore[literal-required]  # they are
+        if (fallback := as_fallback(options.get("fallback"))) is not None:
+            arguments["fallback"] = fallback
         config = options.get("config")
         loaded = config if isinstance(config, Config) else Config.load(arguments=config)
         if arguments:
@@ -101,14 +94,18 @@ class Calls:
             loaded, providers=options.get("providers", ()), plugins=options.get("plugins", ())
         )
         self._registry.load_plugins()
-        given = options.get("api_keys", {})
-        self._api_keys = {name: SecretStr(key) if isinstance(key, str) else key for name, key in given.items()}
-        self._limits = as_limits(options.get("limits"))
-        self._max_retries = options.get("max_retries")
         self._clock = options.get("clock", CLOCK)
-        self._targets: dict[str | None, _Target] = {}
+        self._targets = Targets(
+            self._registry,
+            api_keys=options.get("api_keys", {}),
+            limits=as_limits(options.get("limits")),
+            max_retries=options.get("max_retries"),
+        )
+        self._routing = Routing(self._registry, self._targets, options.get("routes", {}), self._clock)
         self.values = self._registry.config.values
         """The configuration, merged."""
+        for name in (*(fallback.models if fallback is not None else ()), *options.get("routes", {})):
+            self._routing.check(name)
 
     @property
     def config(self) -> Config:
@@ -129,13 +126,31 @@ class Calls:
             CoreLLMError: The model is unknown, a key is missing, or the request cannot be sent.
         """
         _check_model(model)
-        target = self._targets.get(model) or self._resolve(model)
-        provider = target.provider
+        recovery = as_recovery(options.get("recovery")) or self.values.recovery
+        policy, first = self._routing.begin(
+            model,
+            as_fallback(options.get("fallback")),
+            recovery,
+            lambda: build_request("", prompt, options, Settings(), is_stream=is_stream),
+        )
+        plan = self._plan_at(first.model or model, prompt, options, is_stream=is_stream)
+        provider = plan.provider
+        plan.policy, plan.first, plan.recovery = policy, first, recovery
+        plan.resume = cast("ResumePoint | None", options.get("resume"))
+        plan.observers = self._registry.observers(provider.endpoint, plan.request.model)
+        return plan
+
+    def _plan_at(
+        self, model: str | None, prompt: Prompt | None, options: Mapping[str, object], *, is_stream: bool
+    ) -> CallPlan:
+        """Return the plan of a call at one target, whoever was asked before."""
+        target = self._targets.get(model)
+        provider, registry = target.provider, self._registry
         is_local = isinstance(provider, LocalProvider)
+        again = partial(self._plan_at, prompt=prompt, options=options, is_stream=is_stream)
         if not is_stream and (is_local or not provider.wire(target.model).can_generate):
             is_stream = True
         request = build_request(target.model, prompt, options, target.settings, is_stream=is_stream)
-        registry = self._registry
         for rewrite in registry.rewriters(provider.endpoint, target.model):
             request = _rewritten(rewrite, request)
         on_unsupported = cast("OnUnsupported", options.get("on_unsupported") or self.values.on_unsupported)
@@ -145,19 +160,22 @@ class Calls:
         own_options = _own_options(target, request)
         if is_local and own_options:  # it builds its own request, so it merges them itself
             request = request.model_copy(update={"provider_options": {provider.endpoint: own_options}})
-        retries = cast("int | None", options.get("max_retries"))
+        fresh_transforms = partial(registry.transforms, provider.endpoint, target.model)
         return CallPlan(
             provider=provider,
             request=request,
             limits=merged_limits(target.limits, options),
             signal=cast("Signal | None", options.get("signal")),
-            policy=RetryPolicy(target.max_retries if retries is None else retries, self._clock.random),
-            credentials=target.credentials,
+            policy=StandardPolicy(self._clock.random),
+            rules=target.rules_for(options),
+            keys=target.keys,
+            recovery=as_recovery(options.get("recovery")) or self.values.recovery,
+            target=again,
+            credentials=target.credentials_now(),
             provider_options=own_options,
-            resume=cast("ResumePoint | None", options.get("resume")),
             can_stream=target.capabilities.streaming != "unsupported",
-            observers=registry.observers(provider.endpoint, target.model),
-            transforms=registry.transforms(provider.endpoint, target.model),
+            transforms=fresh_transforms(),
+            fresh_transforms=fresh_transforms,
             clock=self._clock,
         )
 
@@ -174,15 +192,16 @@ class Calls:
             CoreLLMError: The provider is unknown, a key is missing, or an option is unknown or has a wrong value.
         """
         check_exchange_options(options)
-        target = self._target_of(provider_name, "")
-        retries = cast("int | None", options.get("max_retries"))
+        target = self._targets.of(provider_name, "")
         return CallPlan(
             provider=target.provider,
             request=Request(model="", messages=()),
             limits=merged_limits(target.limits, options),
             signal=cast("Signal | None", options.get("signal")),
-            policy=RetryPolicy(target.max_retries if retries is None else retries, self._clock.random),
-            credentials=target.credentials,
+            policy=StandardPolicy(self._clock.random),
+            rules=target.rules_for(options),
+            keys=target.keys,
+            credentials=target.credentials_now(),
             clock=self._clock,
         )
 
@@ -195,7 +214,7 @@ class Calls:
             CoreLLMError: The model is unknown or embeds nothing, a key is missing, or the texts cannot be sent.
         """
         _check_model(model)
-        target = self._targets.get(model) or self._resolve(model)
+        target = self._targets.get(model)
         provider = target.provider
         self.require(provider, "embeddings", target.model)
         request = build_embed_request(target.model, inputs, options)
@@ -203,7 +222,6 @@ class Calls:
             request = request.model_copy(update={"provider_options": {provider.endpoint: own_options}})
         if (options.get("on_unsupported") or self.values.on_unsupported) == "drop":
             request = request.restricted(provider.embed_fields(target.model))
-        retries = cast("int | None", options.get("max_retries"))
         plan = CallPlan(
             provider=provider,
             request=Request(
@@ -214,40 +232,13 @@ class Calls:
             ),
             limits=merged_limits(target.limits, options),
             signal=cast("Signal | None", options.get("signal")),
-            policy=RetryPolicy(target.max_retries if retries is None else retries, self._clock.random),
-            credentials=target.credentials,
+            policy=StandardPolicy(self._clock.random),
+            rules=target.rules_for(options),
+            keys=target.keys,
+            credentials=target.credentials_now(),
             clock=self._clock,
         )
         return plan, request
-
-    def _resolve(self, text: str | None) -> _Target:
-        name, model = resolve_model(self.values, text)
-        target = self._targets[text] = self._target_of(name, model)
-        return target
-
-    def _target_of(self, name: str, model: str) -> _Target:
-        provider = self._registry.provider(name)
-        own = provider.config
-        limits = DEFAULT_LIMITS.merged(self.values.limits).merged(own.limits).merged(self._limits)
-        return _Target(
-            provider=provider,
-            model=model,
-            capabilities=provider.capabilities_for(model),
-            limits=limits,
-            settings=self.values.settings.merged(own.settings),
-            max_retries=next(n for n in (self._max_retries, own.max_retries, self.values.max_retries) if n is not None),
-            credentials=self._credentials(provider),
-            provider_options=dict(own.provider_options),
-        )
-
-    def _credentials(self, provider: Provider) -> Resolved:
-        """Return the provider's key; where a plugin has to be asked, which may block, a callable that asks."""
-        finders = self._registry.key_finders()
-        explicit = self._api_keys.get(provider.endpoint)
-        if finders and explicit is None and provider.config.api_key is None:
-            return partial(find_api_key, provider, self.config, finders, self._api_keys)
-        found = find_api_key(provider, self.config, finders, self._api_keys)
-        return SecretStr(found) if isinstance(found, str) else found
 
 
 def _check_model(model: object) -> None:
@@ -269,7 +260,7 @@ def _rewritten(rewrite: RequestRewriter, request: Request) -> Request:
     return rewritten
 
 
-def _own_options(target: _Target, request: Request | EmbedRequest) -> JSONObject:
+def _own_options(target: Target, request: Request | EmbedRequest) -> JSONObject:
     """Return the fields to merge into the body: configured ones, then the call's for this provider and no other."""
     given = request.provider_options.get(target.provider.endpoint)
     if given is None and target.provider.endpoint != target.provider.name:

@@ -32,6 +32,8 @@ FILE_VARIABLE = "CORE_LLM_CONFIG"
 """Names another configuration file."""
 PLUGIN_PREFIX = "CORE_LLM_PLUGIN_"
 """Variables that begin so belong to plugins; they are no settings of the core."""
+_LISTS = frozenset({("disabled_plugins",), ("fallback", "models"), ("fallback", "on"), ("retries", "statuses")})
+"""Settings whose variables hold several values, separated by commas; those of a provider without its name."""
 _NOT_SETTINGS = frozenset({FILE_VARIABLE, "CORE_LLM_CORPUS"})
 _READABLE_BY_OTHERS = 0o044
 
@@ -271,7 +273,7 @@ def _variable_path(variable: str, providers: set[str]) -> list[str]:
 
 def _parse_variable(path: Sequence[str], text: str) -> str | tuple[str, ...] | Layer:
     """Return a variable's value; numbers and the like stay texts, which the check of the layer converts."""
-    if path[-1] == "disabled_plugins":
+    if tuple(path) in _LISTS or tuple(path[2:]) in _LISTS:
         return tuple(name.strip() for name in text.split(",") if name.strip())
     is_free = path[0] == "providers" and len(path) > 3 and path[2] in ("options", "provider_options")  # noqa: PLR2004
     if is_free or (path[-1] == "stop" and text.startswith("[")):

@@ -17,6 +17,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from core_llm._config_model import DEFAULT_LIMITS, OF_A_LAYER, WANTED_SECONDS, ConfigValues
 from core_llm._errors import InvalidSettingError
 from core_llm._redaction import redact, register_secret
+from core_llm._retries import DEFAULT_RETRIES
 
 SettingPath = tuple[str, ...]
 """Where a setting stands: ``("providers", "acme", "api_key")``."""
@@ -49,10 +50,12 @@ Leaves = dict[SettingPath, Leaf]
 
 def default_leaves() -> Leaves:
     """Return the lowest layer: what holds where nothing is set."""
-    scalars = ("default_model", "max_retries", "transport", "on_unsupported", "disabled_plugins")
+    scalars = ("default_model", "max_retries", "recovery", "transport", "on_unsupported", "disabled_plugins")
     leaves: Leaves = {(name,): Leaf(ConfigValues.model_fields[name].default, "default") for name in scalars}
     for name, value in DEFAULT_LIMITS:
         leaves["limits", name] = Leaf(value, "default")
+    for name, value in DEFAULT_RETRIES:
+        leaves["retries", name] = Leaf(value, "default")
     return leaves
 
 

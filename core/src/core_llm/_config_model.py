@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -23,13 +23,19 @@ from core_llm._errors import InvalidSettingError
 from core_llm._json import JSONValue
 from core_llm._redaction import redact
 from core_llm._request import Settings
+from core_llm._retries import Fallback, Recovery, Retries
 from core_llm._value import Value
 
 TransportName = Literal["httpx", "httpx2"]
 Credentials = (
-    str | SecretStr | Callable[[], str | SecretStr] | Callable[[], Awaitable[str]] | Callable[[], Awaitable[SecretStr]]
+    str
+    | SecretStr
+    | Sequence[str | SecretStr]
+    | Callable[[], str | SecretStr]
+    | Callable[[], Awaitable[str]]
+    | Callable[[], Awaitable[SecretStr]]
 )
-"""An API key, or a callable that returns one (sync or async) for tokens that expire."""
+"""An API key, several to take turns, or a callable that returns one (sync or async) for tokens that expire."""
 
 
 OF_A_LAYER = "a layer of configuration"
@@ -140,6 +146,7 @@ class ProviderConfig(Value):
     """Fields merged into every request body; those of a call win."""
     limits: Limits = Field(default_factory=Limits)
     max_retries: int | None = Field(default=None, ge=0)
+    retries: Retries = Field(default_factory=Retries)
     settings: Settings = Field(default_factory=Settings)
     """Defaults of the portable knobs for this provider."""
 
@@ -160,6 +167,10 @@ class ConfigValues(Value):
     """A role such as ``planning`` → a model id."""
     limits: Limits = Field(default_factory=Limits)
     max_retries: int = Field(default=2, ge=0)
+    retries: Retries = Field(default_factory=Retries)
+    recovery: Recovery = "raise"
+    """What to do when an answer breaks after its first content."""
+    fallback: Fallback = Field(default_factory=Fallback)
     transport: TransportName = "httpx"
     on_unsupported: OnUnsupported = "raise"
     settings: Settings = Field(default_factory=Settings)

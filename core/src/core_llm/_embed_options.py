@@ -14,6 +14,7 @@ from core_llm._embeddings import EmbedRequest, InputType
 from core_llm._errors import InvalidRequestError, InvalidSettingError
 from core_llm._json import JSONObject
 from core_llm._options import check_call_options, first_of
+from core_llm._retries import Retries
 from core_llm._signals import Signal
 
 
@@ -34,6 +35,8 @@ class EmbedOptions(TypedDict, total=False):
     """The total bounds all requests of a long list together, the others each of them."""
     max_retries: int
     """How often each of the requests is sent again."""
+    retries: Retries
+    """How they are sent again: delays, statuses."""
     on_unsupported: OnUnsupported
     """``drop`` leaves out `dimensions` or `input_type` where the wire has no field for it."""
 

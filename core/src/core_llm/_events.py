@@ -145,7 +145,7 @@ class Retrying:
 
 @dataclass(slots=True)
 class FellBack:
-    """Another model takes over."""
+    """Another model takes over, before any content; after content, a Restarted comes first."""
 
     type: ClassVar[Literal["fell_back"]] = "fell_back"
     attempt: int
@@ -168,13 +168,15 @@ class Restarted:
 
 @dataclass(slots=True)
 class Resumed:
-    """A broken answer goes on where it stopped."""
+    """A broken answer goes on where it stopped: what came before this event stays."""
 
     type: ClassVar[Literal["resumed"]] = "resumed"
     attempt: int
     delay: float
     error: CoreLLMError
     provider: str
+    mode: Literal["continue", "resume"] = "resume"
+    """``continue``: the model writes on from its own words; ``resume``: its provider had kept the answer."""
 
 
 @dataclass(slots=True)
@@ -202,6 +204,15 @@ class ToolResult:
     turn: int
     call: ToolCallPart
     result: ToolResultPart
+
+
+@dataclass(slots=True)
+class ApprovalNeeded:
+    """Calls of this turn wait for approval, and the run with them; its state can be stored, and the run resumed."""
+
+    type: ClassVar[Literal["approval_needed"]] = "approval_needed"
+    turn: int
+    calls: tuple[ToolCallPart, ...]
 
 
 @dataclass(slots=True)
@@ -250,10 +261,15 @@ StreamEvent = (
     | TurnStart
     | ToolStart
     | ToolResult
+    | ApprovalNeeded
     | TurnEnd
     | StreamError
     | Finish
 )
+
+
+AttemptEvent = Retrying | FellBack | Restarted | Resumed
+"""Those that say that an attempt failed and another follows."""
 
 
 def event_to_dict(event: StreamEvent) -> JSONObject:

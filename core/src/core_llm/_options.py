@@ -16,6 +16,7 @@ from core_llm._json import JSONObject
 from core_llm._messages import Message, Part, as_parts
 from core_llm._request import OutputSchema, ReasoningEffort, Request, Settings, ToolChoice, ToolSpec
 from core_llm._response import ResumePoint
+from core_llm._retries import Fallback, Recovery, Retries, as_fallback, as_recovery, as_retries
 from core_llm._signals import Signal, as_signal, budgets
 
 Prompt = str | Message | Part | Sequence[str | Part | Message]
@@ -50,26 +51,39 @@ class ExchangeOptions(TypedDict, total=False):
     """Stops the call; see `Signal`. `Signal.never()` lifts its total limit."""
     limits: Limits
     max_retries: int
+    """How often the request may be sent again; for a stream that recovers, recoveries included."""
+    retries: Retries
+    """How it is sent again: delays, statuses."""
 
 
-class CallOptions(SettingOptions, ExchangeOptions, total=False):
-    """What `generate`, `stream` and `count_tokens` take besides model and prompt."""
+class ChatOptions(SettingOptions, ExchangeOptions, total=False):
+    """What every call of a model takes."""
 
     system: str
     """An instruction put before the conversation."""
     settings: Settings
     """The portable knobs as one value; keyword arguments win over it."""
-    tools: Sequence[ToolSpec]
-    tool_choice: ToolChoice | str
-    """``auto``, ``none``, ``required``, or the name of the tool that must be called."""
-    output: OutputSchema | Literal["json"]
     provider_options: Mapping[str, JSONObject]
     """Provider name → fields merged last into the body sent to that provider only."""
     extra_headers: Mapping[str, str]
     extra_query: Mapping[str, str]
+    recovery: Recovery
+    """What to do when the answer breaks after its first content: ``raise`` (default), ``restart``, ``continue`` or
+    ``resume``."""
+    fallback: Sequence[str] | Fallback
+    """Models that take over when the call fails for good."""
+    on_unsupported: OnUnsupported
+
+
+class CallOptions(ChatOptions, total=False):
+    """What `generate`, `stream` and `count_tokens` take besides model and prompt."""
+
+    tools: Sequence[ToolSpec]
+    tool_choice: ToolChoice | str
+    """``auto``, ``none``, ``required``, or the name of the tool that must be called."""
+    output: OutputSchema | Literal["json"]
     resume: ResumePoint
     """Take up the stream of this answer again, where it goes on in the background; the request is as before."""
-    on_unsupported: OnUnsupported
 
 
 _SETTINGS = frozenset(Settings.model_fields)
@@ -207,6 +221,9 @@ def check_call_options(options: Mapping[str, object]) -> None:
     retries = options.get("max_retries")
     if retries is not None and not (isinstance(retries, int) and retries >= 0):
         raise InvalidSettingError(f"max_retries must be 0 or a greater whole number, not {retries!r}")
+    as_retries(options.get("retries"))
+    as_recovery(options.get("recovery"))
+    as_fallback(options.get("fallback"))
     if options.get("on_unsupported") not in (None, "raise", "drop", "send"):
         raise InvalidSettingError(f"on_unsupported must be raise, drop or send, not {options['on_unsupported']!r}")
 

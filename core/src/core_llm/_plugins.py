@@ -295,6 +295,10 @@ class PluginRegistry:
         """The relay of pluggy, which asks the last registered first and passes on what a plugin raises."""
         return self._hooks.relay
 
+    def implementations(self, hook: str) -> Sequence[Implementation]:
+        """Return who implements a hook, in the order in which to ask."""
+        return self._hooks.implementations(hook)
+
     def key_finders(self) -> list[KeyFinder]:
         """Return who can be asked for an API key, for `find_api_key`."""
 

@@ -92,6 +92,8 @@ class Provider:
         auth: How a key signs a request.
         connect_hint: What to do when nobody answers at its address, e.g. the command that starts the server.
         headers: Sent with every request; never a key.
+        idempotency_header: The header by which its API knows that a request is the same again, where it has one; all
+            attempts of one request then carry one key.
         capabilities: Model pattern (``*``, ``o3*``) → declaration; all that match apply, in order.
         options: Names of the settings under ``options`` that this provider takes from configuration → what they mean.
     """
@@ -108,6 +110,7 @@ class Provider:
     auth: Auth = BearerAuth()
     connect_hint: ClassVar[str] = "is the address right and the server up?"
     headers: ClassVar[Mapping[str, str]] = {}
+    idempotency_header: ClassVar[str | None] = None
     capabilities: ClassVar[Mapping[str, Capabilities]] = {}
     options: ClassVar[Mapping[str, str]] = {}
 

@@ -38,6 +38,35 @@ class Usage(Value):
         return self.input_tokens + self.output_tokens
 
 
+    def __add__(self, other: Usage) -> Usage:
+        """Return the sum: what one of them does not know counts for nothing, what neither knows stays unknown."""
+        names = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+        return Usage(raw=other.raw, **{name: _sum(getattr(self, name), getattr(other, name)) for name in names})
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one if other is None else one + other
+
+
+class AttemptRecord(Value):
+    """One attempt of a call that took several."""
+
+    provider: str
+    model: str
+    """By its provider's name for it."""
+    mode: str = "retry"
+    """How it went about it: ``retry`` (sent, or sent again), ``plain``, ``refresh``, ``restart``, ``continue``,
+    ``resume``."""
+    error: str | None = None
+    """The class of what it failed with; None for the one that brought the answer."""
+    message: str | None = None
+    """What the error said, redacted."""
+    usage: Usage | None = None
+    """What the provider reported of it; None if nothing, or if the answer went on in the next attempt."""
+    voided_text: str = ""
+    """Text that the consumer was given and that a restart has made void."""
+
+
 class ResumePoint(Value):
     """Where a broken stream of an answer that goes on in the background can be taken up again, by any process."""
 
@@ -61,11 +90,13 @@ class Response(Value):
     raw_finish_reason: str | None = None
     """The provider's own word; None if it sent none."""
     usage: Usage | None = None
-    """None if the provider did not report it, or it was lost."""
+    """None if the provider did not report it, or it was lost. Of several attempts, the sum of what was reported."""
     is_complete: bool = False
     """Whether the wire's terminal marker came."""
     metadata: JSONObject = Field(default_factory=dict)
     """What else the provider said of the answer: fingerprints, filter results, cost. Its own names."""
+    attempts: tuple[AttemptRecord, ...] = ()
+    """Every attempt, the last one included, where it took several; empty where the first one did."""
 
     @property
     def text(self) -> str:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 import pluggy
 from pydantic import SecretStr
 
+from core_llm._attempts import Route
 from core_llm._errors import CoreLLMError
-from core_llm._events import Retrying, StreamEvent
+from core_llm._events import AttemptEvent, StreamEvent
 from core_llm._json import JSONValue
 from core_llm._provider import Provider
 from core_llm._request import Request
@@ -46,8 +47,8 @@ class StreamObserver(Protocol):
         """Take note of each event, before the consumer has it."""
         ...
 
-    def on_retry(self, retrying: Retrying) -> None:
-        """Take note that an attempt failed and another follows."""
+    def on_retry(self, retrying: AttemptEvent) -> None:
+        """Take note that an attempt failed and another follows: a Retrying, FellBack, Restarted or Resumed."""
         ...
 
     def on_error(self, error: CoreLLMError, partial: Response) -> None:
@@ -81,6 +82,23 @@ def core_llm_find_provider(name: str) -> type[Provider] | Provider | None:
 
     Args:
         name: What stands before the colon in the model id.
+
+    Since 0.1.
+    """
+
+
+@hookspec
+def core_llm_find_route(model: str) -> Route | None:
+    """Offer a route for what a caller names as the model: a name of yours, or a notation such as ``a:x | b:y``.
+
+    Asked once a client for each name, before it is taken for a model. All plugins are asked; two answers are an error
+    that names both.
+
+    Args:
+        model: What stands where a model id is due, a role replaced by what it stands for.
+
+    Returns:
+        A `Route`, shared by all calls of the client.
 
     Since 0.1.
     """

@@ -162,7 +162,7 @@ def test_retries_and_limits_given_nearer_to_the_call_win() -> None:
     configured = Client(config=config, providers=[Acme])
     given = Client(config=config, providers=[Acme], max_retries=4, limits=Limits(total=4))
     plans = [plan(configured), plan(given), plan(given, max_retries=5, limits=Limits(total=5))]
-    assert [each.policy.max_retries for each in plans] == [3, 4, 5]  # type: ignore[attr-defined]
+    assert [each.rules.max_retries for each in plans] == [3, 4, 5]
     assert [each.limits.total for each in plans] == [3, 4, 5]
 
 

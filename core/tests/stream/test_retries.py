@@ -22,6 +22,7 @@ from core_llm import (
     ServerError,
     StreamInterruptedError,
     TransportError,
+    Usage,
 )
 from core_llm._stream.plan import Clock
 from core_llm_conformance.script import Answer, Reset, Stall, json_answer, sse_answer
@@ -82,11 +83,11 @@ def test_what_fails_after_content_is_not_sent_again(caller: Caller) -> None:
 
 
 def test_usage_alone_is_no_content(caller: Caller) -> None:
-    """An attempt that gave only a count is made again; its count does not stay."""
+    """An attempt that gave only a count is made again; what it has cost is counted."""
     with FaultServer(sse_answer(event(usage={"in": 3})), hello()) as server:
         outcome = caller.stream(at(server.url))
     assert outcome.types[:4] == ["stream_start", "usage_update", "retrying", "stream_start"]
-    assert outcome.response.usage is None
+    assert outcome.response.usage == Usage(input_tokens=3)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])

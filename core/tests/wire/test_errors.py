@@ -24,7 +24,6 @@ from core_llm.wire.errors import (
     decode_status_error,
     error_from_object,
     make_status_error,
-    retry_after_seconds,
 )
 
 
@@ -220,22 +219,3 @@ def test_a_long_body_is_kept_in_part() -> None:
     """The error keeps the start of the body, and the message that is in the whole of it."""
     error = decode_status_error(400, {}, to_json({"pad": "x" * 9000, "error": {"message": "no"}}))
     assert (len(error.body), error.message) == (BODY_SHOWN, "HTTP 400: no")
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"retry-after": "2"}, 2.0),
-        ({"retry-after": "0.5"}, 0.5),
-        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
-        ({"retry-after-ms": "soon", "retry-after": "9"}, 9.0),
-        ({"retry-after": "Fri, 31 Dec 2027 23:59:59 GMT"}, 10.0),
-        ({"retry-after": "Fri, 31 Dec 1999 23:59:59 GMT"}, 0.0),
-        ({"retry-after": "-1"}, None),
-        ({"retry-after": "soon"}, None),
-        ({}, None),
-    ],
-)
-def test_how_long_to_wait(headers: dict[str, str], seconds: float | None) -> None:
-    """A server asks for a wait in milliseconds, in seconds, or until a date; what cannot be read is no wish."""
-    assert retry_after_seconds(headers, 1830297589.0) == seconds

@@ -100,6 +100,33 @@ class Accumulator:
             else:
                 self._add(event)
 
+    @property
+    def usage(self) -> Usage | None:
+        """The latest count."""
+        return self._usage
+
+    def forget_usage(self) -> None:
+        """Forget the count: that of another attempt begins."""
+        with self._lock:
+            self._advance(len(self._batch))
+            self._usage = None
+
+    def open_parts(self) -> frozenset[int]:
+        """Return the indexes of the parts whose end was not taken."""
+        with self._lock:
+            return frozenset(index for index, part in self._parts.items() if part.whole is None)
+
+    def reopen(self, part_index: int) -> str:
+        """Let a text that was ended grow on, since the answer goes on in another attempt; return the text."""
+        with self._lock:
+            self._advance(len(self._batch))
+            growing = self._parts.get(part_index)
+            part = None if growing is None else _built(growing)
+            if not isinstance(part, TextPart):  # a transform has taken it away
+                return ""
+            self._parts[part_index] = _Growing("text", [part.text], citations=list(part.citations))
+            return part.text
+
     def add(self, events: Sequence[StreamEvent]) -> None:
         """Take whole batches at once."""
         self.begin(events)

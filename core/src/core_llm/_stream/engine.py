@@ -6,22 +6,24 @@
 
 The same generator is driven by the sync and the async runner, so both give equal results for the same bytes. A batch of
 events is a list; everything else it yields is an `Effect`. An empty first batch says that the answer has begun. Stages
-are in `reading` (streams), `plain` (plain bodies) and `inprocess` (local models); what they share is `CallState`.
+are in `reading` (streams), `plain` (plain bodies) and `inprocess` (local models); what they share is `CallState`. What
+follows a failed attempt is in `going_on`.
 """
 
 from __future__ import annotations
 
-from core_llm._errors import CoreLLMError
-from core_llm._events import Retrying
+from core_llm._attempts import FailedAttempt
+from core_llm._errors import CoreLLMError, RateLimitError
 from core_llm._provider import LocalProvider
 from core_llm._stream import faults, outgoing
-from core_llm._stream.attempts import Attempt, FailedAttempt
-from core_llm._stream.effects import Call, Close, Failed, Head, Interrupted, Returned, Send, Sleep, Step, Steps
+from core_llm._stream.effects import Call, Close, Failed, Head, Interrupted, Returned, Send, Step, Steps
+from core_llm._stream.going_on import failed_attempt, final_error, go_on, next_attempt
 from core_llm._stream.inprocess import inprocess
 from core_llm._stream.plain import plain, read_into
 from core_llm._stream.reading import streamed
+from core_llm._stream.recovery import settle
 from core_llm._stream.state import CallState
-from core_llm.wire.errors import retry_after_seconds
+from core_llm.wire.waiting import rate_limit_reset_seconds, retry_after_seconds
 
 MAX_ERROR_BODY = 256 * 1024
 ERROR_BODY_SECONDS = 5.0
@@ -34,72 +36,40 @@ def run(call: CallState) -> Steps:
     Raises:
         CoreLLMError: The call failed for good; its `partial` has what arrived.
     """
-    plan = call.plan
-    attempt = Attempt(1)
     history: list[FailedAttempt] = []
-    is_stream = plan.request.is_stream and plan.can_stream
-    if call.pipeline is not None:
-        call.pipeline.start(plan.request)
+    call.start()
     while True:
-        is_stream = is_stream and attempt.mode != "plain"  # a provider that refused to stream is not asked again
         call.begin_attempt()
         try:
-            error = yield from _attempt(call, attempt, is_stream=is_stream)
+            error = yield from _attempt(call)
         except CoreLLMError as raised:
             yield Close(is_reusable=False)
-            call.annotate(raised, attempt.number)
+            settle(call)
+            call.annotate(raised, len(history) + 1)
             raise call.failed(raised) from raised.__cause__
         if error is None:
             return
-        call.annotate(error, attempt.number)
-        history.append(_failed_attempt(call, attempt, error, is_stream=is_stream))
-        following = None if call.control.interruption else plan.policy(history)
-        if following is None or not call.has_time_for(following.delay):
-            raise call.failed(error)
-        attempt = following
-        if attempt.mode == "fresh":
-            yield from _wait(call, attempt, error)
+        call.annotate(error, len(history) + 1)
+        history.append(failed_attempt(call, len(history) + 1, error))
+        following = next_attempt(call, history)
+        if following is None:
+            settle(call)
+            raise call.failed(final_error(history))
+        yield from go_on(call, following, history)
 
 
-def _failed_attempt(call: CallState, attempt: Attempt, error: CoreLLMError, *, is_stream: bool) -> FailedAttempt:
-    provider = call.plan.provider
-    is_local = isinstance(provider, LocalProvider)
-    return FailedAttempt(
-        attempt,
-        error,
-        had_content=call.had_content,
-        was_stream=is_stream,
-        can_refresh=callable(call.plan.credentials),
-        can_go_plain=not is_local and provider.wire(call.plan.request.model).can_generate,
-    )
-
-
-def _wait(call: CallState, attempt: Attempt, error: CoreLLMError) -> Steps:
-    """Say that another attempt follows, and wait for its time.
-
-    Raises:
-        CoreLLMError: The call was stopped while it waited.
-    """
-    retrying = Retrying(attempt.number, attempt.delay, error, call.endpoint)
-    if call.pipeline is not None:
-        call.pipeline.retry(retrying)
-    yield [retrying]
-    call.control.arm("total", call.total, call.ends)
-    yield Sleep(attempt.delay)
-    if call.control.interruption is not None:
-        raise call.failed(call.interruption())
-
-
-def _attempt(call: CallState, attempt: Attempt, *, is_stream: bool) -> Step:
-    plan = call.plan
+def _attempt(call: CallState) -> Step:
+    plan, attempt = call.plan, call.attempt
     if isinstance(plan.provider, LocalProvider):
         return (yield from inprocess(call, plan.provider))
-    if attempt.number == 1 or attempt.mode == "refresh":
+    if attempt.key is not None:
+        call.secret = attempt.key
+    elif call.secret is None or attempt.mode == "refresh":
         error = yield from resolve_credentials(call)
         if error is not None:
             return error
     try:
-        request, framing = outgoing.build(plan, call.secret, is_stream=is_stream)
+        request, framing = outgoing.build(plan, call.secret, is_stream=call.is_stream)
     except CoreLLMError as raised:
         return raised
     sent_at = call.arm("first_event", call.first)
@@ -132,8 +102,11 @@ def error_status(call: CallState, head: Head) -> Step:
         error = wire.decode_error(head.status, head.headers, content)
     except Exception as raised:  # noqa: BLE001  # a plugin's fault must not hide the provider's error
         error = faults.undecodable_status_error(head.status, head.headers, content, raised)
+    now = call.plan.clock.now()
     if error.retry_after is None:
-        error.retry_after = retry_after_seconds(head.headers, call.plan.clock.now())
+        error.retry_after = retry_after_seconds(head.headers, now)
+    if error.retry_after is None and isinstance(error, RateLimitError):
+        error.retry_after = rate_limit_reset_seconds(head.headers, now)
     return error
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TypeVar
 
+from core_llm._attempts import FailedAttempt
 from core_llm._errors import CoreLLMError
 from core_llm._events import StreamEvent
 from core_llm._provider import OutgoingRequest
 from core_llm._stream import outgoing
-from core_llm._stream.attempts import Attempt, FailedAttempt
 from core_llm._stream.effects import Close, Effect, Failed, Head, Interrupted, Outcome, Send, Sleep
 from core_llm._stream.engine import error_status, resolve_credentials
+from core_llm._stream.going_on import failed_attempt, next_attempt
 from core_llm._stream.plain import read_all
 from core_llm._stream.state import CallState
 from core_llm.wire.base import Exchange, WireRequest, WireResponse
@@ -52,34 +53,25 @@ def run_exchange(call: CallState, exchange: Exchange[T]) -> ExchangeSteps[T]:
 def _answered(call: CallState, wired: WireRequest) -> ExchangeSteps[WireResponse]:
     """Send one request, again where the policy says so, and return its answer."""
     history: list[FailedAttempt] = []
-    attempt: Attempt | None = Attempt(1)
-    error: CoreLLMError | None = None
-    while attempt is not None:
+    call.renew_idempotency_key()
+    while True:
+        answer = yield from _once(call, outgoing.signed(call.plan, wired, call.secret))
+        if isinstance(answer, WireResponse):
+            call.plan.rules.budget.give_back(was_retried=bool(history))
+            return answer
+        call.annotate(answer, len(history) + 1)
+        history.append(failed_attempt(call, len(history) + 1, answer))
+        following = None if call.control.interruption else next_attempt(call, history)
+        if following is None:
+            raise answer
+        call.attempt = attempt = following[0]
         if attempt.delay:
             call.control.arm("total", call.total, call.ends)
             yield Sleep(attempt.delay)
-        if attempt.mode == "refresh" and (error := (yield from resolve_credentials(call))) is not None:
-            break
-        answer = yield from _once(call, outgoing.signed(call.plan, wired, call.secret))
-        if isinstance(answer, WireResponse):
-            return answer
-        error = answer
-        call.annotate(error, attempt.number)
-        history.append(
-            FailedAttempt(
-                attempt,
-                error,
-                had_content=False,
-                was_stream=False,
-                can_refresh=callable(call.plan.credentials),
-                can_go_plain=False,
-            )
-        )
-        attempt = None if call.control.interruption else call.plan.policy(history)
-        if attempt is not None and not call.has_time_for(attempt.delay):
-            break
-    assert error is not None  # noqa: S101  # only a failure ends the loop
-    raise error
+        if attempt.key is not None:
+            call.secret = attempt.key
+        elif attempt.mode == "refresh" and (error := (yield from resolve_credentials(call))) is not None:
+            raise error
 
 
 def _once(call: CallState, request: OutgoingRequest) -> ExchangeSteps[WireResponse | CoreLLMError]:

@@ -41,7 +41,7 @@ def inprocess(call: CallState, provider: LocalProvider) -> Step:
 
 def _finish(call: CallState, end: LocalEnd) -> Step:
     model = end.model or call.plan.request.model
-    events = call.handed([], end.id, model)
+    events = call.handed([], end.id, model, is_last=True)
     call.accumulator.add(events)
     response = call.accumulator.snapshot(
         finish_reason=end.finish_reason,

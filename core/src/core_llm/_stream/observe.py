@@ -8,11 +8,11 @@ from typing import TypeVar
 
 from core_llm._errors import CoreLLMError, PluginError, RedactedCause
 from core_llm._events import (
+    AttemptEvent,
     Finish,
     PartEnd,
     ReasoningDelta,
     RefusalDelta,
-    Retrying,
     StreamEvent,
     StreamStart,
     TextDelta,
@@ -67,10 +67,24 @@ class Pipeline:
         for observer in self._observers:
             _safely(observer.on_start, request)
 
-    def retry(self, retrying: Retrying) -> None:
+    @property
+    def has_transforms(self) -> bool:
+        """Whether what the consumer gets may differ from what the provider said."""
+        return bool(self._transforms)
+
+    def retry(self, event: AttemptEvent) -> None:
         """Tell the observers that another attempt follows."""
         for observer in self._observers:
-            _safely(observer.on_retry, retrying)
+            _safely(observer.on_retry, event)
+
+    def begin_anew(self, transforms: Sequence[EventTransform]) -> None:
+        """Forget what the transforms made: the answer starts anew, with fresh ones."""
+        self._transforms = transforms
+        self._pieces.clear()
+
+    def reopen(self, part_index: int, text: str) -> None:
+        """Let a part grow on that was ended with `text`."""
+        self._pieces[part_index] = [text]
 
     def error(self, error: CoreLLMError, partial: Response) -> None:
         """Tell the observers that the call failed."""

@@ -65,6 +65,8 @@ def signed(plan: CallPlan, wired: WireRequest, secret: object) -> OutgoingReques
         content = to_json(wired.body)
         headers["content-type"] = "application/json"
     headers |= {name.lower(): value for name, value in provider.headers.items()}
+    if provider.idempotency_header and plan.idempotency_key and wired.method != "GET":
+        headers[provider.idempotency_header.lower()] = plan.idempotency_key
     headers |= wired.headers
     headers |= {name.lower(): value.get_secret_value() for name, value in config.headers.items()}
     headers |= {name.lower(): value for name, value in request.extra_headers.items()}

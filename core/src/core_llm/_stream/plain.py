@@ -46,9 +46,9 @@ def plain(call: CallState, first_chunk: bytes = b"") -> Step:
         return raised
     except Exception as raised:  # noqa: BLE001  # whatever a wire raises is the body's fault, by contract
         return call.malformed(raised, body)
-    is_stream, is_transformed = call.plan.request.is_stream, bool(call.plan.transforms)
+    is_stream, is_transformed = call.plan.request.is_stream, bool(call.plan.transforms) or call.seam is not None
     if is_stream or is_transformed:
-        events = call.handed(events_of(response), response.id, response.model)
+        events = call.handed(events_of(response), response.id, response.model, is_last=True)
         call.accumulator.begin(events)
         if is_stream:
             yield events

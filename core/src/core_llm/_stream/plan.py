@@ -6,18 +6,24 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 from pydantic import SecretStr
 
+from core_llm._attempts import Attempt, AttemptPolicy, KeyRing, RetryBudget, RetryRules
 from core_llm._config_model import Limits
 from core_llm._json import JSONObject, JSONValue
 from core_llm._provider import Provider
 from core_llm._request import Request
 from core_llm._response import ResumePoint
+from core_llm._retries import DEFAULT_RETRIES, Recovery
 from core_llm._signals import Signal
-from core_llm._stream.attempts import AttemptPolicy
 from core_llm.hookspecs import EventTransform, StreamObserver
 from core_llm.wire.merging import merged_options
+
+
+def _token() -> str:
+    return uuid4().hex
 
 
 @dataclass(slots=True, frozen=True)
@@ -27,9 +33,12 @@ class Clock:
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time
     random: Callable[[], float] = random.random  # noqa: S311  # spreads retries, guards nothing
+    token: Callable[[], str] = _token
 
 
 CLOCK = Clock()
+FIRST = Attempt()
+NO_RETRIES = RetryRules(max_retries=0, retries=DEFAULT_RETRIES, budget=RetryBudget(0.0, 0.0))
 
 
 @dataclass(slots=True)
@@ -41,6 +50,14 @@ class CallPlan:
         credentials: The key, or a callable that gives one, or None where the server wants none.
         limits: Every field set.
         signal: Stops the call.
+        policy: Decides on the attempts of the call.
+        first: The first of them, for which this plan is made.
+        rules: What the standard policy goes by at this provider.
+        keys: The provider's keys, where there are several.
+        recovery: What the caller wants when the answer breaks after its first content.
+        target: Model id → the plan for the same call at another model.
+        fresh_transforms: Makes the transforms again, for an answer that begins anew.
+        idempotency_key: By which the provider knows that a request is the same again.
         resume: Where the stream of an answer is taken up again, in place of a new answer.
         can_stream: False where the model is declared to have no streaming: a plain request is sent at once.
     """
@@ -54,8 +71,15 @@ class CallPlan:
     can_stream: bool = True
     signal: Signal | None = None
     resume: ResumePoint | None = None
+    first: Attempt = FIRST
+    rules: RetryRules = NO_RETRIES
+    keys: KeyRing | None = None
+    recovery: Recovery = "raise"
+    target: Callable[[str], CallPlan] | None = None
+    idempotency_key: str | None = None
     observers: Sequence[StreamObserver] = ()
     transforms: Sequence[EventTransform] = ()
+    fresh_transforms: Callable[[], Sequence[EventTransform]] | None = None
     clock: Clock = CLOCK
 
     def merged_body(self, body: JSONObject) -> JSONObject:

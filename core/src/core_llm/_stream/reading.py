@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core_llm._errors import CoreLLMError, Limit
-from core_llm._events import PartEnd, PartStart, StreamEvent, UsageUpdate
+from core_llm._events import PartStart, StreamEvent, UsageUpdate
 from core_llm._stream.effects import INTERRUPTED, READ, Close, Failed, Interrupted, Outcome, Step
 from core_llm._stream.plain import plain
 from core_llm._stream.state import MARKER_GRACE_SECONDS, CallState
@@ -55,8 +55,8 @@ class Intake:
 def streamed(call: CallState, framing: Framing) -> Step:
     """Read a streamed answer to its terminal marker, and hand on its events."""
     request, control, monotonic = call.plan.request, call.control, call.plan.clock.monotonic
-    decoder = call.plan.provider.wire(request.model).decoder(request)
-    call.decoder = decoder
+    decoder = call.kept or call.plan.provider.wire(request.model).decoder(request)
+    call.decoder, call.kept = decoder, None
     intake = Intake(call, decoder, framing)
     take, begin = intake.take, call.accumulator.begin
     limit: Limit = "first_event"
@@ -111,7 +111,7 @@ def _ended(call: CallState, decoder: Decoder, error: CoreLLMError | None, last: 
         return (yield from _finish(call, decoder, is_reusable=was_read))
     if error is None:
         error = call.transport_error(last, "body") if isinstance(last, Failed | Interrupted) else call.cut_error()
-    _keep_open_parts(call, decoder)
+    call.unsettled = decoder
     yield Close(is_reusable=last is None)
     return error
 
@@ -122,7 +122,7 @@ def _finish(call: CallState, decoder: Decoder, *, is_reusable: bool) -> Step:
     except Exception as raised:  # noqa: BLE001  # as for its frames
         yield Close(is_reusable=False)
         return raised if isinstance(raised, CoreLLMError) else call.malformed(raised, b"")
-    events = call.handed(events, decoder.id, decoder.model)
+    events = call.handed(events, decoder.id, decoder.model, is_last=True)
     call.accumulator.add(events)
     response = call.accumulator.snapshot(
         finish_reason=decoder.finish_reason or "other",
@@ -133,14 +133,3 @@ def _finish(call: CallState, decoder: Decoder, *, is_reusable: bool) -> Step:
     update = {"usage": decoder.usage, "id": decoder.id, "model": decoder.model or call.plan.request.model}
     yield from call.succeed(response.model_copy(update=update), events, is_reusable=is_reusable)
     return None
-
-
-def _keep_open_parts(call: CallState, decoder: Decoder) -> None:
-    """Give the accumulator the parts as far as they came, so that the partial response has signatures, calls, usage."""
-    try:
-        ends: list[StreamEvent] = [event for event in decoder.close() if isinstance(event, PartEnd | UsageUpdate)]
-        if call.pipeline is not None:
-            ends = call.pipeline.transformed(ends)
-    except Exception:  # noqa: BLE001  # the answer is broken already; its deltas are kept in any case
-        return
-    call.accumulator.add(ends)

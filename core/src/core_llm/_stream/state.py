@@ -16,13 +16,15 @@ from core_llm._errors import (
     TransportError,
 )
 from core_llm._events import Finish, RawEvent, StreamEvent, StreamStart, UsageUpdate
-from core_llm._response import Response
+from core_llm._response import Response, Usage
 from core_llm._stream import faults
 from core_llm._stream.accumulate import Accumulator
 from core_llm._stream.control import Aborted, Control, LimitExceeded
 from core_llm._stream.effects import Close, Failed, Interrupted, Steps
+from core_llm._stream.ledger import Ledger, record_of
 from core_llm._stream.observe import Pipeline
 from core_llm._stream.plan import CallPlan
+from core_llm._stream.seam import Seam
 from core_llm._stream.tokens import TokenMeter
 from core_llm.wire.base import Decoder
 
@@ -39,7 +41,15 @@ class CallState:
     """One call while it runs.
 
     Attributes:
+        plan: That of the present attempt; `target` is it without what an attempt adds in order to go on.
+        policy: Decides on the attempts of the whole call.
+        attempt: The present one; `error` is what it failed with.
+        ledger: What became of those before.
         is_watched: Whether every batch has to go through `handed`, not only those before the first content.
+        seam: Joins a continued answer to what came before.
+        raw: What the provider said, kept where transforms change it and it may have to be given back.
+        kept: The decoder that goes on in the next attempt.
+        unsettled: That of a stream that broke, whose open parts are not closed yet; `left_open` says which they were.
         response: The whole response, once the call has succeeded.
         decoder: Of the current attempt's stream.
         had_content: Whether the consumer was given content; from then on nothing may be retried in silence.
@@ -50,8 +60,18 @@ class CallState:
     def __init__(self, plan: CallPlan, control: Control) -> None:
         self.plan = plan
         self.control = control
+        self.target = plan
+        self.policy = plan.policy
+        self.attempt = plan.first
+        self.ledger = Ledger()
         self.accumulator = Accumulator(plan.provider.endpoint)
         self.pipeline = Pipeline.of(plan)
+        self.error: CoreLLMError | None = None
+        self.seam: Seam | None = None
+        self.raw: Accumulator | None = None
+        self.kept: Decoder | None = None
+        self.unsettled: Decoder | None = None
+        self.left_open: frozenset[int] = frozenset()
         self.meter = TokenMeter.of(plan.signal)
         self.is_watched = self.pipeline is not None or self.meter is not None
         self.response: Response | None = None
@@ -61,12 +81,19 @@ class CallState:
         self.waited_for_head = 0.0
         self._has_started = False
         self._is_over = False
-        limits = plan.limits
+        self.total = plan.limits.total or math.inf
+        self.ends = math.inf
+        self.aim(plan)
+
+    def aim(self, target: CallPlan) -> None:
+        """Let the next attempts be at this target; the total limit stays that of the call."""
+        self.plan = self.target = target
+        limits = target.limits
         self.connect = limits.connect or math.inf
         self.first = limits.first_event or math.inf
         self.between = limits.between_events or math.inf
-        self.total = limits.total or math.inf
-        self.ends = math.inf
+        self.is_stream = target.request.is_stream and target.can_stream
+        self.secret = None
 
     def begin(self) -> None:
         """Let the total limit count from now, and the signal stop the call: it begins."""
@@ -87,17 +114,55 @@ class CallState:
         """The provider's name, as errors and events give it."""
         return self.plan.provider.endpoint
 
+    def start(self) -> None:
+        """Tell the observers that the call begins."""
+        self.renew_idempotency_key()
+        if self.pipeline is not None:
+            self.pipeline.start(self.plan.request)
+
+    def renew_idempotency_key(self) -> None:
+        """Let what is sent next be another request than what was sent before."""
+        if self.plan.provider.idempotency_header is not None:
+            self.plan.idempotency_key = self.plan.clock.token()
+
+    def renew_transforms(self) -> None:
+        """Let an answer that begins anew be changed by transforms that know of no other."""
+        target = self.target
+        transforms = target.transforms if target.fresh_transforms is None else target.fresh_transforms()
+        if self.pipeline is not None:
+            self.pipeline.begin_anew(transforms)
+        elif transforms:
+            self.pipeline = Pipeline((), transforms)
+
     def begin_attempt(self) -> None:
-        """Forget the attempt before."""
-        self._has_started = False
+        """Forget the attempt before, but for what the consumer was given."""
         if self.meter is not None:
             self.meter.begin_attempt()
-        if not self.had_content:
-            self.accumulator.restart()
+        self.error = None
+        if self.had_content:
+            if self.kept is None:  # what an answer has cost that was cut is in the ledger now
+                self.decoder = None
+                self.accumulator.forget_usage()
+            return
+        self._has_started = False
+        self.accumulator.restart()
+        self.decoder = self.seam = None
+        self.is_watched = self.pipeline is not None or self.meter is not None
+        if self.pipeline is not None:
+            keeps_raw = self.plan.recovery == "continue" and self.pipeline.has_transforms
+            self.raw = Accumulator() if keeps_raw else None
 
     def partial(self) -> Response:
         """Return what the consumer has taken so far; the whole response at the end."""
-        return self.response or self.accumulator.snapshot()
+        if self.response is not None:
+            return self.response
+        present = record_of(self.plan, self.attempt, self.usage, self.error)
+        return self.ledger.whole(self.accumulator.snapshot(), present)
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the provider reported of the present attempt."""
+        return self.accumulator.usage if self.decoder is None else self.decoder.usage
 
     def arm(self, limit: Limit, seconds: float, waited: float = 0.0) -> float:
         """Set the deadline of what is waited for next; return the time."""
@@ -120,10 +185,16 @@ class CallState:
         """Return how long bytes may be waited for where only the HTTP library itself can give up."""
         return min(max(self.first, self.between), self.total)
 
-    def handed(self, events: list[StreamEvent], id_: str | None, model: str | None) -> list[StreamEvent]:
-        """Return the events as the consumer gets them: begun with a StreamStart, observed, transformed, counted."""
+    def handed(
+        self, events: list[StreamEvent], id_: str | None, model: str | None, *, is_last: bool = False
+    ) -> list[StreamEvent]:
+        """Return the events as the consumer gets them: counted, joined to what came, begun, observed, transformed."""
         if self.meter is not None:
             events = list(self.meter.taken(events))
+        if self.seam is not None:
+            events = [*self.seam.joined(events), *(self.seam.closing() if is_last else ())]
+        if self.raw is not None:
+            self.raw.add(events)
         if not self.had_content:
             if not self._has_started:
                 self._has_started = True
@@ -135,11 +206,16 @@ class CallState:
 
     def succeed(self, response: Response, events: list[StreamEvent], *, is_reusable: bool | None) -> Steps:
         """Hand on the last events and the Finish, then give the connection back; None says that it was given back."""
-        self.response = response
         self._is_over = True
         self.control.disarm()
         if self.meter is not None:
             self.meter.settle(response.usage)
+        self.plan.rules.budget.give_back(was_retried=self.attempt.model is None and not self.ledger.is_empty)
+        if self.plan.keys is not None:
+            self.plan.keys.prefer(self.secret)
+        self.policy.succeeded(self.attempt)
+        response = self.ledger.whole(response, record_of(self.plan, self.attempt, response.usage))
+        self.response = response
         finish = Finish(response.finish_reason or "other", response.usage, response)
         if self.pipeline is not None:
             self.pipeline.finish(finish)

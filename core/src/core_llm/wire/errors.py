@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 
 from pydantic_core import from_json, to_json
 
@@ -158,25 +157,6 @@ def request_id(headers: Mapping[str, str]) -> str | None:
     """Return the provider's id of the request, from whichever header has it (names in lower case)."""
     names = ("x-request-id", "request-id", "apim-request-id", "x-ms-request-id", "x-generation-id", "cf-ray")
     return next((headers[name] for name in names if headers.get(name)), None)
-
-
-def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
-    """Return the seconds that a response asks to wait: `retry-after-ms`, or `retry-after` as seconds or as a date.
-
-    Args:
-        headers: Names in lower case.
-        now: Seconds since 1970, for the date form.
-    """
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        value = headers.get(name, "").strip()
-        if re.fullmatch(r"\d+(\.\d+)?", value):
-            return float(value) * unit
-        if value and unit == 1.0:
-            try:
-                return max(0.0, parsedate_to_datetime(value).timestamp() - now)
-            except (ValueError, OverflowError):
-                return None
-    return None
 
 
 def _message_and_code(value: JSONValue, depth: int = 0) -> tuple[str, str | None]:
