@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         UnsupportedError,
     )
     from core_llm._events import (
+        ApprovalNeeded,
         CitationAdded,
         FellBack,
         FileDelta,
@@ -103,6 +104,11 @@ if TYPE_CHECKING:
     from core_llm._request import NamedToolChoice, OutputSchema, Request, Settings, ToolSpec
     from core_llm._response import AttemptRecord, FinishReason, Response, ResumePoint, Usage
     from core_llm._retries import Fallback, Retries
+    from core_llm._runs.approval import Approval
+    from core_llm._runs.async_run import AsyncRun
+    from core_llm._runs.limits import RunLimits
+    from core_llm._runs.run import Run
+    from core_llm._runs.state import RunState
     from core_llm._signals import Signal, SignalController
     from core_llm._stream.async_stream import AsyncStream
     from core_llm._stream.grammar import check_events
@@ -110,6 +116,7 @@ if TYPE_CHECKING:
     from core_llm._tool_errors import (
         DuplicateToolError,
         ModelRetry,
+        RunLimitError,
         ToolArgumentsError,
         ToolDefinitionError,
         ToolError,
@@ -124,7 +131,10 @@ if TYPE_CHECKING:
 __all__ = [
     "AbortKind",
     "AbortedError",
+    "Approval",
+    "ApprovalNeeded",
     "AsyncClient",
+    "AsyncRun",
     "AsyncStream",
     "Attempt",
     "AttemptPolicy",
@@ -204,6 +214,10 @@ __all__ = [
     "Retrying",
     "Route",
     "RoutedCall",
+    "Run",
+    "RunLimitError",
+    "RunLimits",
+    "RunState",
     "ServerError",
     "Settings",
     "Signal",
@@ -269,7 +283,7 @@ _HOMES = {
     " PermissionDeniedError PluginError PluginLoadError ProviderError RateLimitError RequestTooLargeError"
     " ResponseError ServerError StatusError StreamGrammarError StreamInterruptedError TimeoutExceededError"
     " TransportError UnknownProviderError UnsupportedError",
-    "_events": "CitationAdded FellBack FileDelta Finish PartEnd PartStart RawEvent ReasoningDelta RefusalDelta"
+    "_events": "ApprovalNeeded CitationAdded FellBack FileDelta Finish PartEnd PartStart RawEvent ReasoningDelta RefusalDelta"
     " Restarted Resumed Retrying StreamError StreamEvent StreamStart TextDelta ToolCall ToolCallDelta ToolResult"
     " ToolStart TurnEnd TurnStart UsageUpdate event_to_dict",
     "_messages": "Citation FilePart Message Part ProviderPart ReasoningPart RefusalPart TextPart TokenLogprob"
@@ -280,10 +294,15 @@ _HOMES = {
     "_response": "AttemptRecord FinishReason Response ResumePoint Usage",
     "_retries": "Fallback Retries",
     "_signals": "Signal SignalController",
+    "_runs.approval": "Approval",
+    "_runs.async_run": "AsyncRun",
+    "_runs.limits": "RunLimits",
+    "_runs.run": "Run",
+    "_runs.state": "RunState",
     "_stream.async_stream": "AsyncStream",
     "_stream.grammar": "check_events",
     "_stream.stream": "Stream",
-    "_tool_errors": "DuplicateToolError ModelRetry ToolArgumentsError ToolDefinitionError ToolError ToolExecutionError"
+    "_tool_errors": "DuplicateToolError ModelRetry RunLimitError ToolArgumentsError ToolDefinitionError ToolError ToolExecutionError"
     " ToolTimeoutError",
     "_tools.context": "ToolContext",
     "_tools.definition": "Tool tool",

@@ -5,7 +5,8 @@ It is a room of its own so that a sync program does not import an event loop.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 from weakref import WeakKeyDictionary
@@ -31,6 +32,8 @@ from core_llm._transport import AsyncTransport
 if TYPE_CHECKING:
     import httpx
 
+    from core_llm._runs.asked import RunOptions
+    from core_llm._runs.async_run import AsyncRun
     from core_llm._stream.plan import CallPlan
     from core_llm.wire.base import Exchange, ModelInfo
 
@@ -94,6 +97,28 @@ class AsyncClient(ClientBase):
         plan = self._calls.plan(model, prompt, options, is_stream=via_stream or counts_tokens(options))
         async with AsyncStream(plan, _OfLoop(self)) as stream:
             return await stream.finish()
+
+    def run(self, model: str | None = None, prompt: Prompt | None = None, **options: Unpack[RunOptions]) -> AsyncRun:
+        """Return the turns of a model and its tools as one stream, to be entered with `async with`.
+
+        Args:
+            model: ``provider:model``, a role of the configuration, or None for the configured default.
+            prompt: A text, a message, or a list of texts, parts and messages.
+            **options: The tools, the limits of the run, who approves calls, and the rest of `RunOptions`.
+
+        Raises:
+            CoreLLMError: What was asked for cannot be done: unknown model or option, two tools of one name.
+        """
+        from core_llm._runs.asked import asked_of  # noqa: PLC0415  # tools bring an event loop with them
+        from core_llm._runs.async_run import AsyncRun  # noqa: PLC0415  # the same
+
+        model, asked = asked_of(model, prompt, options)
+        turn = partial(self._turn, model)
+        turn(asked.messages, {**asked.options, "tools": asked.plan.tools.specs})  # what cannot be sent is said now
+        return AsyncRun(asked, turn)
+
+    def _turn(self, model: str | None, messages: Prompt, options: Mapping[str, object]) -> AsyncStream:
+        return AsyncStream(self._calls.plan(model, messages, options, is_stream=True), _OfLoop(self))
 
     async def models(self, provider: str, **options: Unpack[ExchangeOptions]) -> tuple[ModelInfo, ...]:
         """Return the models that a provider lists.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
@@ -23,6 +24,8 @@ from core_llm._transport import SyncTransport
 if TYPE_CHECKING:
     import httpx
 
+    from core_llm._runs.asked import RunOptions
+    from core_llm._runs.run import Run
     from core_llm._stream.plan import CallPlan
     from core_llm.wire.base import Exchange, ModelInfo
 
@@ -82,6 +85,28 @@ class Client(ClientBase):
         plan = self._calls.plan(model, prompt, options, is_stream=via_stream or counts_tokens(options))
         with Stream(plan, self._transport) as stream:
             return stream.finish()
+
+    def run(self, model: str | None = None, prompt: Prompt | None = None, **options: Unpack[RunOptions]) -> Run:
+        """Return the turns of a model and its tools as one stream, to be entered with `with`.
+
+        Args:
+            model: ``provider:model``, a role of the configuration, or None for the configured default.
+            prompt: A text, a message, or a list of texts, parts and messages.
+            **options: The tools, the limits of the run, who approves calls, and the rest of `RunOptions`.
+
+        Raises:
+            CoreLLMError: What was asked for cannot be done: unknown model or option, two tools of one name.
+        """
+        from core_llm._runs.asked import asked_of  # noqa: PLC0415  # tools bring an event loop with them
+        from core_llm._runs.run import Run  # noqa: PLC0415  # the same
+
+        model, asked = asked_of(model, prompt, options)
+        turn = partial(self._turn, model)
+        turn(asked.messages, {**asked.options, "tools": asked.plan.tools.specs})  # what cannot be sent is said now
+        return Run(asked, turn)
+
+    def _turn(self, model: str | None, messages: Prompt, options: Mapping[str, object]) -> Stream:
+        return Stream(self._calls.plan(model, messages, options, is_stream=True), self._transport)
 
     def models(self, provider: str, **options: Unpack[ExchangeOptions]) -> tuple[ModelInfo, ...]:
         """Return the models that a provider lists.

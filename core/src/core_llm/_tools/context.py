@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from core_llm._errors import InvalidRequestError
 from core_llm._messages import ToolCallPart
 
 if TYPE_CHECKING:
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 Deps = TypeVar("Deps")
 
 LOGGER = logging.getLogger("core_llm.tools")
+
+
+def _nowhere(message: str) -> None:
+    """Refuse a message: the tool was not called by a run."""
+    msg = f"there is no run to put the message into: {message[:100]!r}"
+    raise InvalidRequestError(msg)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +35,7 @@ class ToolContext(Generic[Deps]):
         attempt: How often this tool has asked the model to try again before this call; 0 at first.
         signal: Fires when the run is stopped; a handler that takes long looks at it, or waits for it.
         logger: Where a handler may log; each record has ``tool`` and ``call_id``.
+        inject: Puts a message into the conversation, which the model reads in its next turn.
         metadata: What the caller of `run` wants handlers to know, such as a request's id.
     """
 
@@ -37,6 +45,7 @@ class ToolContext(Generic[Deps]):
     attempt: int = 0
     signal: Signal
     logger: logging.LoggerAdapter[logging.Logger]
+    inject: Callable[[str], None] = _nowhere
     metadata: Mapping[str, object] = field(default_factory=dict)
 
 

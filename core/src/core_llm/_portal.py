@@ -1,0 +1,50 @@
+"""The portal: one event loop in a thread of its own, where sync code runs what is async: tools, MCP sessions.
+
+It is started by its first use and serves the whole process; its thread is a daemon, so nobody has to close it. After a
+fork the child starts one of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_lock = threading.Lock()
+_loops: dict[int, asyncio.AbstractEventLoop] = {}
+"""Process id → its loop."""
+
+
+def submit(work: Coroutine[object, object, T]) -> Future[T]:
+    """Run a coroutine in the portal and return its future; cancelling that cancels the coroutine."""
+    return asyncio.run_coroutine_threadsafe(work, _loop())
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    process = os.getpid()
+    with _lock:
+        loop = _loops.get(process)
+        if loop is None:
+            loop = _loops[process] = asyncio.new_event_loop()
+            threading.Thread(target=_serve, args=(loop,), name="core-llm-portal", daemon=True).start()
+    return loop
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    loop.run_forever()
+
+
+def _renew_lock() -> None:
+    """Replace the lock in a forked child: the parent's other threads, one of which may hold it, are not there."""
+    global _lock  # noqa: PLW0603  # there is one portal
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)

@@ -1,0 +1,134 @@
+"""What a caller of `run` writes, and the run that it means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+
+from core_llm._errors import InvalidRequestError, InvalidSettingError
+from core_llm._options import ChatOptions, Prompt, as_messages
+from core_llm._runs.approval import Approval, Approver, HookApprover, OnApproval
+from core_llm._runs.handle import RunAsked
+from core_llm._runs.limits import RunLimits
+from core_llm._runs.state import Progress, RunState
+from core_llm._runs.steps import ChoiceOfTurn, RunPlan, open_calls
+from core_llm._signals import as_signal
+from core_llm._tools.definition import Tool
+from core_llm._tools.manager import ToolManager
+
+Tools = ToolManager | Sequence[Tool[..., object] | Callable[..., object]]
+
+
+class RunOptions(ChatOptions, total=False):
+    """What `run` takes besides model and prompt."""
+
+    tools: Tools
+    """Tools, plain functions, or a `ToolManager` that may change while the run goes on."""
+    tool_choice: ChoiceOfTurn
+    """For the first turn (a forced call in every turn would never end), or a function of the turn's number, from 1."""
+    run_limits: RunLimits
+    """How far it may go."""
+    deps: object
+    """Given to handlers as ``context.deps``."""
+    metadata: Mapping[str, object]
+    """Given to handlers as ``context.metadata``."""
+    approve: Approver
+    """Asked about calls that need approval; sync or async."""
+    on_approval: OnApproval
+    """What becomes of a call that needs approval when nobody decides: ``deny`` (default), or ``pause``."""
+    approvals: Mapping[str, Approval | bool]
+    """For a run that is resumed: id of a call → what was decided."""
+    resume: RunState
+    """Go on from here; the prompt, if there is one, is said after what the state has."""
+
+
+_OWN = frozenset(RunOptions.__annotations__) - frozenset(ChatOptions.__annotations__)
+
+
+def asked_of(
+    model: str | None,
+    prompt: Prompt | None,
+    options: RunOptions,
+    *,
+    supplied: Sequence[Tool[..., object] | Callable[..., object]] = (),
+    hooks: Sequence[HookApprover] = (),
+) -> tuple[str | None, RunAsked]:
+    """Return the model to ask and the run that was asked for.
+
+    Args:
+        model: ``provider:model``; None for that of the resumed state, or the configured default.
+        prompt: What is said.
+        options: Of the run and of its calls.
+        supplied: Tools of plugins.
+        hooks: Of plugins; asked about every call.
+
+    Raises:
+        CoreLLMError: Something that was asked for cannot be done; says what.
+    """
+    _check(options)
+    state = options.get("resume")
+    model = model or (state.model if state is not None else None)
+    progress = Progress(model, []) if state is None else Progress.of(state)
+    progress.model = model
+    plan = RunPlan(
+        tools=_manager(options.get("tools", ()), supplied),
+        limits=options.get("run_limits") or RunLimits(),
+        tool_choice=options.get("tool_choice"),
+        on_approval=options.get("on_approval", "deny"),
+        decisions=_decisions(options.get("approvals", {}), progress),
+    )
+    if prompt is not None or state is None:
+        said = as_messages(prompt)
+        if progress.pending or open_calls(progress.messages):
+            plan.injected.extend(said)  # the results of open calls come first
+        else:
+            progress.messages.extend(said)
+    signal = options.get("signal")
+    return model, RunAsked(
+        plan=plan,
+        progress=progress,
+        options={name: value for name, value in options.items() if name not in _OWN and name != "signal"},
+        deps=options.get("deps"),
+        metadata=options.get("metadata", {}),
+        approver=options.get("approve"),
+        hooks=hooks,
+        signal=signal,
+    )
+
+
+def _check(options: RunOptions) -> None:
+    known = RunOptions.__annotations__
+    for name in options:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise InvalidSettingError(f"a run takes no {name!r}{hint}")
+    if options.get("on_approval", "deny") not in ("deny", "pause"):
+        raise InvalidSettingError(f"on_approval must be 'deny' or 'pause', not {options['on_approval']!r}")
+    if (limits := options.get("run_limits")) is not None and not isinstance(limits, RunLimits):
+        raise InvalidSettingError(f"run_limits must be a RunLimits, not {type(limits).__name__}")
+    if (state := options.get("resume")) is not None and not isinstance(state, RunState):
+        raise InvalidSettingError(f"resume must be a RunState, not {type(state).__name__}")
+    if (signal := options.get("signal")) is not None:
+        as_signal(signal)
+
+
+def _manager(tools: object, supplied: Sequence[Tool[..., object] | Callable[..., object]]) -> ToolManager:
+    """Return the manager of a run: the caller's own, or one of the tools given and those of plugins."""
+    if isinstance(tools, ToolManager):
+        return tools
+    if not isinstance(tools, Sequence) or isinstance(tools, str):
+        msg = f"tools must be a list of tools or a ToolManager, not {tools!r}; write tools=[…]"
+        raise InvalidSettingError(msg)
+    return ToolManager([*tools, *supplied])
+
+
+def _decisions(approvals: Mapping[str, Approval | bool], progress: Progress) -> dict[str, Approval]:
+    waiting = [call.id for call in progress.pending]
+    decided: dict[str, Approval] = {}
+    for call_id, said in approvals.items():
+        if call_id not in waiting:
+            msg = f"no call {call_id!r} waits for approval; those that do are: {', '.join(waiting) or 'none'}"
+            raise InvalidRequestError(msg)
+        decided[call_id] = Approval(is_approved=said) if isinstance(said, bool) else said
+    return decided
