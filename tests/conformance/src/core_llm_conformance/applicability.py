@@ -99,11 +99,11 @@ def errors(target: Target) -> Iterator[Case]:
             yield case
 
 
-def others(target: Target) -> Iterator[Case]:
-    """Yield what `shown` yields of calls that are no chats."""
+def requests(target: Target) -> Iterator[Case]:
+    """Yield what `shown` yields that is no error: chats, and calls that are none."""
     for case in shown(target):
         assert isinstance(case.value, Shown)
-        if case.value.scenario.kind in ("models", "embeddings", "token_count"):
+        if case.value.scenario.kind != "error":
             yield case
 
 

@@ -1,0 +1,9 @@
+"""The checks of the exchanges layer: a recorded answer, whole, and what the plugin makes of it.
+
+- `claims`: which cassettes there are, and whether one shows what is declared not to be;
+- `answers`: what comes of an answer, against the cassette's head, the walk of its wire, and the scenario;
+- `evidence`: whether text and reasoning are what the body says, on any wire;
+- `parity`: async is as sync, streamed as plain, through vcrpy as through our own transport;
+- `going_back`: the answer goes back into a conversation, and through JSON;
+- `failing`: the errors that a provider sent.
+"""

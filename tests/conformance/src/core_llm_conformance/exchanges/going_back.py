@@ -1,0 +1,160 @@
+"""Going back: an answer goes into the next request with all that its provider wants to see again, and through JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+import httpx
+from pydantic import JsonValue
+
+from core_llm import CoreLLMError, Message, Part, Response, ToolResultPart
+from core_llm_conformance._replay_core import Replay, ReplayAnswer
+from core_llm_conformance.conversation import play
+from core_llm_conformance.failure import fail
+from core_llm_conformance.replay import ReplayTransport
+from core_llm_conformance.scenario import Scenario, Shown
+from core_llm_conformance.target import Target
+
+OTHER = "another-provider"
+MARK = "state-of-another-provider"
+NEXT = "Thank you. And what else?"
+OPAQUE = 8
+"""Characters from which a string kept for a provider is taken to be more than a word of its own."""
+RESULT = '{"temperature": 14, "sky": "rain"}'
+
+
+def check_message_goes_back(target: Target, shown: Shown) -> None:
+    """Check that every answer of a scenario can be followed by another turn.
+
+    In the request there must be its text, its calls with their ids and arguments, their results, and every string that
+    was kept for the provider, unchanged; nothing that was kept for another. After a journey through JSON the request
+    must be the same, byte by byte.
+
+    Raises:
+        ConformanceFailure: Something is missing, or too much.
+    """
+    played = play(target, shown)
+    played.check()
+    for turn in played.turns:
+        assert turn.response is not None
+        asked = (
+            list(turn.prompt)
+            if isinstance(turn.prompt, Sequence) and not isinstance(turn.prompt, str)
+            else [turn.prompt]
+        )
+        sent = _sent(target, shown.scenario, [*asked, *_going_on(turn.response)])
+        _check_sent(target, shown.scenario, turn.response, sent)
+        again = Response.model_validate_json(turn.response.model_dump_json())
+        if _sent(target, shown.scenario, [*asked, *_going_on(again)]) != sent:
+            raise fail(
+                "an answer that was stored as JSON goes back as it would have",
+                "another request",
+                scenario=shown.scenario.name,
+            )
+
+
+def check_survives_json(target: Target, shown: Shown) -> None:
+    """Check that an answer stored as JSON and read again is equal.
+
+    Raises:
+        ConformanceFailure: It is not.
+    """
+    played = play(target, shown)
+    played.check()
+    for response in played.responses:
+        again = Response.model_validate_json(response.model_dump_json())
+        if again != response:
+            raise fail(
+                "an answer that was stored as JSON is the same when it is read",
+                f"{again!r}, not {response!r}",
+                scenario=shown.scenario.name,
+                look_at="provider_state, metadata and raw: they hold JSON values only, no tuples, no numbers as keys",
+            )
+
+
+def _going_on(response: Response) -> list[str | Part | Message]:
+    """Return the answer with what another provider might have kept in it, and what follows it."""
+    parts = [
+        part.model_copy(update={"provider_state": {**part.provider_state, OTHER: {"signature": MARK}}})
+        for part in response.message.parts
+    ]
+    answer = response.message.model_copy(update={"parts": tuple(parts)})
+    results = [ToolResultPart(tool_call_id=call.id, name=call.name, content=RESULT) for call in response.tool_calls]
+    return [answer, Message.tool(*results) if results else Message.user(NEXT)]
+
+
+def _sent(target: Target, scenario: Scenario, prompt: list[str | Part | Message]) -> bytes:
+    """Return the body of the next request; the answer to it is of no interest."""
+    replay = Replay(ReplayAnswer(b"{}", 500))
+    options = target.options(scenario)
+    with httpx.Client(transport=ReplayTransport(replay)) as http, target.client(http) as client:
+        try:
+            client.generate(target.model_id(scenario), prompt, **options)
+        except CoreLLMError as error:
+            if replay.requests:
+                return replay.requests[0].body
+            found = f"{type(error).__name__}: {error}"
+            raise fail("an answer can go back into a conversation", found, scenario=scenario.name) from error
+    raise fail("an error of the server's is raised", "success on HTTP 500", scenario=scenario.name)
+
+
+def _check_sent(target: Target, scenario: Scenario, response: Response, sent: bytes) -> None:
+    body: JsonValue = json.loads(sent)
+    texts = list(strings(body))
+    shown = sent.decode("utf-8", "replace")
+    if MARK in shown:
+        raise fail("what was kept for another provider is not sent", MARK, scenario=scenario.name, sent=shown)
+    for text in _due(target, response):
+        if not any(text in found for found in texts):
+            raise fail(
+                "an answer goes back with all that its provider needs: text, calls, and what it keeps, unchanged",
+                f"{text!r} is nowhere in the next request",
+                scenario=scenario.name,
+                sent=shown,
+                look_at="the encoding of a message of the model, and the provider_state of its parts",
+            )
+    for call in response.tool_calls:
+        if not any(found == call.arguments for found in _objects(body)):
+            found = f"the arguments {call.arguments} of {call.name} are nowhere in the next request"
+            raise fail("a call goes back with its arguments", found, scenario=scenario.name, sent=shown)
+
+
+def _due(target: Target, response: Response) -> Iterator[str]:
+    """Yield the strings that must be in the next request."""
+    for part in response.message.parts:
+        if part.kind == "text" and part.text:
+            yield part.text
+        for text in strings(part.provider_state.get(target.name)):
+            if len(text) >= OPAQUE:
+                yield text
+    for call in response.tool_calls:
+        yield call.name
+
+
+def strings(value: JsonValue) -> Iterator[str]:
+    """Yield every string of a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from strings(item)
+
+
+def _objects(value: JsonValue) -> Iterator[JsonValue]:
+    """Yield every object of a JSON value, those included that are written as text."""
+    if isinstance(value, dict):
+        yield value
+        for item in value.values():
+            yield from _objects(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _objects(item)
+    elif isinstance(value, str) and value.lstrip().startswith("{"):
+        try:
+            yield from _objects(json.loads(value))
+        except ValueError:
+            return
