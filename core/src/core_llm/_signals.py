@@ -364,7 +364,7 @@ def _checked_seconds(seconds: float) -> float:
     if _is_number(seconds) and 0 <= seconds <= MAX_SECONDS:  # which a NaN is not
         return seconds
     hint = "for what is left of a time, say max(0, left); without a timeout, leave the signal out"
-    raise InvalidSettingError(f"timeout must be 0 to {MAX_SECONDS:g} seconds (30 days), not {seconds!r}; {hint}")
+    raise InvalidSettingError(f"timeout must be 0 to {MAX_SECONDS:.0f} seconds (30 days), not {seconds!r}; {hint}")
 
 
 def _is_number(value: object) -> bool:

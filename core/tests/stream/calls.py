@@ -27,7 +27,7 @@ from core_llm import (
 from core_llm._calls import ClientOptions
 from core_llm._config import Config
 from core_llm._config_model import NO_LIMITS, TransportName
-from core_llm._options import CallOptions
+from core_llm._options import CallOptions, ExchangeOptions
 from core_llm._stream.plan import Clock
 from core_llm.wire import ModelInfo
 
@@ -144,16 +144,18 @@ class Caller:
 
         return self.run(go)
 
-    def models(self, provider: Provider, *, client: ClientOptions | None = None) -> tuple[ModelInfo, ...]:
+    def models(
+        self, provider: Provider, *, client: ClientOptions | None = None, **call: Unpack[ExchangeOptions]
+    ) -> tuple[ModelInfo, ...]:
         """List the models."""
         options = self.options(provider, client or {})
         if self.mode == "sync":
             with Client(**options) as sync:
-                return sync.models(provider.endpoint)
+                return sync.models(provider.endpoint, **call)
 
         async def go() -> tuple[ModelInfo, ...]:
             async with AsyncClient(**options) as clients:
-                return await clients.models(provider.endpoint)
+                return await clients.models(provider.endpoint, **call)
 
         return self.run(go)
 
