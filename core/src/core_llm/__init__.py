@@ -283,9 +283,9 @@ _HOMES = {
     " PermissionDeniedError PluginError PluginLoadError ProviderError RateLimitError RequestTooLargeError"
     " ResponseError ServerError StatusError StreamGrammarError StreamInterruptedError TimeoutExceededError"
     " TransportError UnknownProviderError UnsupportedError",
-    "_events": "ApprovalNeeded CitationAdded FellBack FileDelta Finish PartEnd PartStart RawEvent ReasoningDelta RefusalDelta"
-    " Restarted Resumed Retrying StreamError StreamEvent StreamStart TextDelta ToolCall ToolCallDelta ToolResult"
-    " ToolStart TurnEnd TurnStart UsageUpdate event_to_dict",
+    "_events": "ApprovalNeeded CitationAdded FellBack FileDelta Finish PartEnd PartStart RawEvent ReasoningDelta"
+    " RefusalDelta Restarted Resumed Retrying StreamError StreamEvent StreamStart TextDelta ToolCall"
+    " ToolCallDelta ToolResult ToolStart TurnEnd TurnStart UsageUpdate event_to_dict",
     "_messages": "Citation FilePart Message Part ProviderPart ReasoningPart RefusalPart TextPart TokenLogprob"
     " ToolCallPart ToolResultPart",
     "_options": "CallOptions ExchangeOptions Prompt",
@@ -302,8 +302,8 @@ _HOMES = {
     "_stream.async_stream": "AsyncStream",
     "_stream.grammar": "check_events",
     "_stream.stream": "Stream",
-    "_tool_errors": "DuplicateToolError ModelRetry RunLimitError ToolArgumentsError ToolDefinitionError ToolError ToolExecutionError"
-    " ToolTimeoutError",
+    "_tool_errors": "DuplicateToolError ModelRetry RunLimitError ToolArgumentsError ToolDefinitionError ToolError"
+    " ToolExecutionError ToolTimeoutError",
     "_tools.context": "ToolContext",
     "_tools.definition": "Tool tool",
     "_tools.manager": "ToolManager ToolObserver",
