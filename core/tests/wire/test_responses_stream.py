@@ -185,6 +185,20 @@ def test_arguments_are_complete_wherever_they_come(frames: tuple[Frame, ...]) ->
     assert parts_of(*frames) == [WEATHER]
 
 
+def test_a_beginning_that_is_told_twice_begins_one_call() -> None:
+    """Some proxies send a frame again: an item of the same id at the same place is the same item."""
+    assert parts_of(added(0, CALL), added(0, CALL), done(0, WHOLE_CALL), ended(WHOLE_CALL)) == [WEATHER]
+
+
+def test_a_piece_that_comes_after_the_whole_is_not_added_to_it() -> None:
+    """What ends a text or a call's arguments says all of it, so that a late piece was in there already."""
+    whole = event("output_text.done", output_index=0, content_index=0, text="Hi")
+    assert parts_of(added(0, MESSAGE), text("H"), whole, text("i"), done(0, said("Hi")), ended(said("Hi"))) == [HI]
+    full = event("function_call_arguments.done", output_index=0, arguments='{"city":"Oslo"}')
+    frames = [added(0, CALL), arguments('{"city":'), full, arguments('"Oslo"}'), done(0, WHOLE_CALL)]
+    assert parts_of(*frames, ended(WHOLE_CALL)) == [WEATHER]
+
+
 def test_calls_interleave() -> None:
     """Pieces belong to the call of their number."""
     other: JSONObject = {"type": "function_call", "id": "fc_2", "call_id": "call_2", "name": "now", "arguments": ""}

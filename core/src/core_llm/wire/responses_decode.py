@@ -48,6 +48,7 @@ class ResponsesDecoder(ItemDecoder):
         self._event: JSONObject = {}
         self._status = ""
         self._is_finished = False
+        self._is_in_foreground = False
         self._readers: dict[str, Callable[[JSONObject], Sequence[StreamEvent]]] = {
             "response.output_text.delta": self._read_text,
             "response.output_text.done": self._read_text_done,
@@ -70,8 +71,8 @@ class ResponsesDecoder(ItemDecoder):
 
     @property
     def cursor(self) -> int | None:
-        """The number of the last event, after which a response in the background is resumed."""
-        return as_index(self._event.get("sequence_number"))
+        """The number of the last event, after which a response in the background is resumed; no other is kept so."""
+        return None if self._is_in_foreground else as_index(self._event.get("sequence_number"))
 
     def feed(self, frame: Frame) -> Sequence[StreamEvent]:
         """Take the next frame and return its events."""
@@ -159,6 +160,8 @@ class ResponsesDecoder(ItemDecoder):
             self.id = given
             self.tool_calls.id_prefix = f"call_{crc32(given.encode()):08x}"
         self.model = as_text(response.get("model")) or self.model
+        if "background" in response:
+            self._is_in_foreground = response["background"] is False
         if "store" in response:
             self.is_stored = response["store"] is not False
 
@@ -167,7 +170,8 @@ class ResponsesDecoder(ItemDecoder):
         return [*events, *self.close()]
 
     def _read_added(self, event: JSONObject) -> Sequence[StreamEvent]:
-        return self.announce(self.begin(as_object(event.get("item")), event.get("output_index")))
+        value, index = as_object(event.get("item")), event.get("output_index")
+        return self.announce(self.begun(value, index) or self.begin(value, index))
 
     def _read_done(self, event: JSONObject) -> Sequence[StreamEvent]:
         value = as_object(event.get("item"))
@@ -197,8 +201,10 @@ class ResponsesDecoder(ItemDecoder):
 
     def _read_text_done(self, event: JSONObject) -> Sequence[StreamEvent]:
         item, content = self.item_of(event, "message"), as_index(event.get("content_index")) or 0
-        rest = self.rest(item, (item.number, content), as_text(event.get("text")))
-        return self.add_text(item, content, rest)
+        key, whole = (item.number, content), as_text(event.get("text"))
+        events = self.add_text(item, content, self.rest(item, key, whole))
+        self.close_piece(item, key, whole)
+        return events
 
     def _read_refusal(self, event: JSONObject) -> Sequence[StreamEvent]:
         item, content = self.item_of(event, "message"), as_index(event.get("content_index")) or 0
@@ -206,8 +212,10 @@ class ResponsesDecoder(ItemDecoder):
 
     def _read_refusal_done(self, event: JSONObject) -> Sequence[StreamEvent]:
         item, content = self.item_of(event, "message"), as_index(event.get("content_index")) or 0
-        rest = self.rest(item, (item.number, content), as_text(event.get("refusal")))
-        return self.add_refusal(item, content, rest)
+        key, whole = (item.number, content), as_text(event.get("refusal"))
+        events = self.add_refusal(item, content, self.rest(item, key, whole))
+        self.close_piece(item, key, whole)
+        return events
 
     def _read_annotation(self, event: JSONObject) -> Sequence[StreamEvent]:
         item, content = self.item_of(event, "message"), as_index(event.get("content_index")) or 0
@@ -219,4 +227,6 @@ class ResponsesDecoder(ItemDecoder):
     def _read_arguments_done(self, event: JSONObject) -> Sequence[StreamEvent]:
         item, whole = self.item_of(event, "function_call"), as_text(event.get("arguments"))
         sent = "".join(item.arguments)
-        return self.add_arguments(item, whole.removeprefix(sent)) if whole.startswith(sent) else ()
+        events = self.add_arguments(item, whole.removeprefix(sent)) if whole.startswith(sent) else ()
+        self.close_piece(item, (item.number, 0), whole)
+        return events

@@ -40,6 +40,7 @@ class Item:
         is_done: Whether it came whole.
         is_matched: Whether the last event had it too.
         keys: Its parts that are open, and their kinds.
+        whole: Its pieces that came whole, so that nothing more can be said in them.
         arguments: Pieces of a call's arguments.
         annotations: Annotations that came, of each piece of content.
     """
@@ -51,6 +52,7 @@ class Item:
     is_done: bool = False
     is_matched: bool = False
     keys: dict[PartKey, PartKind] = field(default_factory=dict)
+    whole: set[PartKey] = field(default_factory=set)
     arguments: list[str] = field(default_factory=list)
     annotations: dict[PartKey, list[JSONObject]] = field(default_factory=dict)
 
@@ -101,6 +103,17 @@ class ItemDecoder(Decoder):
         self._held_kind = ""
         return item
 
+    def begun(self, value: JSONObject, index: JSONValue) -> Item | None:
+        """Return the item that has begun with this id and at this place: its beginning is told once more."""
+        item = self._by_id.get(as_text(value.get("id")))
+        return item if item is not None and type(index) is int and self._by_index.get(index) is item else None
+
+    def close_piece(self, item: Item, key: PartKey, whole: str) -> None:
+        """Note that a piece of an item came whole: what comes to it later was in that already."""
+        if whole:
+            item.whole.add(key)
+            self._held_kind = ""
+
     def announce(self, item: Item) -> Sequence[StreamEvent]:
         """Return the events by which an item that has begun is known; only a call has some before its content."""
         name = as_text(item.value.get("name"))
@@ -111,9 +124,9 @@ class ItemDecoder(Decoder):
 
     def add_text(self, item: Item, content: int, text: str, logprobs: JSONValue = None) -> list[StreamEvent]:
         """Add to a text of a message. As all that adds to an item, it says nothing once that is whole."""
-        if item.is_done:
-            return []
         key = (item.number, content)
+        if item.is_done or key in item.whole:
+            return []
         events = self.parts.text(text, key, read_logprobs({"content": logprobs}) if logprobs else ())
         if events:
             item.keys[key] = "text"
@@ -121,9 +134,9 @@ class ItemDecoder(Decoder):
 
     def add_refusal(self, item: Item, content: int, text: str) -> list[StreamEvent]:
         """Add to a refusal in a message."""
-        if item.is_done:
-            return []
         key = (item.number, content)
+        if item.is_done or key in item.whole:
+            return []
         events = self.parts.refusal(text, key)
         if events:
             self.has_refusal = True
@@ -142,7 +155,7 @@ class ItemDecoder(Decoder):
 
     def add_arguments(self, item: Item, text: str) -> Sequence[StreamEvent]:
         """Add to the arguments of a call."""
-        if item.is_done:
+        if item.is_done or (item.number, 0) in item.whole:
             return ()
         item.arguments.append(text)
         return self.tool_calls.add(item.number, None, None, text)
