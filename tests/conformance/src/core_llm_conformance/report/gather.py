@@ -39,11 +39,15 @@ def with_outcomes(
 def report_of(suites: Iterable[SuiteReport], today: dt.date) -> Report:
     """Return the report of a run."""
     ordered = tuple(sorted(suites, key=lambda suite: (suite.provider, suite.name)))
-    verdicts = {suite.verdict for suite in ordered}
     age = {s.name: {c.scenario: (today - c.date).days for c in s.cassettes} for s in ordered}
     volatile = Volatile(date=today, core=_version("core-llm"), suite=_version("core-llm-conformance"), age_days=age)
-    worst: Verdict = next((verdict for verdict in _WORST_FIRST if verdict in verdicts), "partial")
-    return Report(verdict=worst, suites=ordered, volatile=volatile)
+    return Report(verdict=verdict_of(ordered), suites=ordered, volatile=volatile)
+
+
+def verdict_of(suites: Iterable[SuiteReport]) -> Verdict:
+    """Return the worst verdict of several suites."""
+    verdicts = {suite.verdict for suite in suites}
+    return next((verdict for verdict in _WORST_FIRST if verdict in verdicts), "partial")
 
 
 def count(results: Sequence[Result], level: Level) -> dict[Outcome, int]:
