@@ -57,6 +57,7 @@ def test_examples_of_the_command_run(folder: Path) -> None:
     assert (done.stderr.decode(), done.returncode) == ("", 0)
     assert b"It said: The sky is blue because air scatters blue light.\n" in done.stdout
     assert b"openai:gpt-5-mini\n" in done.stdout
+    assert done.stdout.count(b'"embedding": [') == 4
     assert folder.joinpath("finish.json").read_text(encoding="utf-8").startswith('{"type": "finish"')
 
 
@@ -64,7 +65,7 @@ def test_options_of_the_command_are_listed(folder: Path) -> None:
     """The reference has every option of every verb, and each verb a heading."""
     text = REFERENCE.read_text(encoding="utf-8")
     command = Path(sysconfig.get_path("scripts")) / "core-llm"
-    for verb in ("chat", "models", "plugins", "config"):
+    for verb in ("chat", "embed", "models", "plugins", "config"):
         done = subprocess.run([command, verb, "--help"], cwd=folder, capture_output=True, text=True, check=True)
         section = text.partition(f"\n## {verb}\n")[2].partition("\n## ")[0]
         options = set(re.findall(r"--[a-z-]+", done.stdout)) - {"--help"}

@@ -281,7 +281,7 @@ def test_the_others_take_the_word() -> None:
 def refused(provider: Provider, model: str) -> set[str]:
     """Return what is declared unsupported for a model; whether it reasons is no part of a request."""
     declared = provider.capabilities_for(model)
-    features = set(Capabilities.model_fields) - {"version", "settings", "reasoning"}
+    features = set(Capabilities.model_fields) - {"version", "settings", "untested", "reasoning"}
     names = {name for name in features if declared.support(name) == "unsupported"}
     return names | {name for name, support in declared.settings.items() if support == "unsupported"}
 
