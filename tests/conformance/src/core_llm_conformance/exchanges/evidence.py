@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 
 from pydantic import JsonValue
@@ -25,11 +25,8 @@ from core_llm_conformance.target import Target
 JOINED = 4
 """Channels that one text may be made of."""
 MANY = 12
-"""Channels beyond which not all combinations are tried."""
+"""Channels beyond which not all combinations are tried, and words beyond which a field tells frames apart no more."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,39}")
-_NAMES = frozenset("type kind event object channel op".split())
-"""Keys under which a frame, or an object in it, says what it is. Who speaks, or how far it is, makes no other channel:
-a first piece that comes with a role, or a last one with a reason, belongs to the others."""
 _ENDING = re.compile(r"done|final|last|end|finish|complete|stop|partial")
 """Flags with such names tell how far an answer is; others (``thought``) tell what a string is."""
 
@@ -40,13 +37,22 @@ class Leaf:
 
     Attributes:
         frame: The number of its frame.
-        channel: Its place, without the numbers of lists, and what the objects on the way call themselves.
+        path: Its place, without the numbers of lists.
         text: The string.
+        words: What stands beside it, in its own object and those around: place → word.
+        flags: Names of what is true beside it, and the name of its server-sent event.
+        number: Its position among all strings of the body.
     """
 
     frame: int
-    channel: tuple[str, ...]
+    path: str
     text: str
+    words: Mapping[str, str]
+    flags: tuple[str, ...]
+    number: int = 0
+
+
+Channels = dict[tuple[str, ...], list[Leaf]]
 
 
 def check_evidence(target: Target, scenario: Scenario, interaction: Interaction, response: Response) -> None:
@@ -55,7 +61,8 @@ def check_evidence(target: Target, scenario: Scenario, interaction: Interaction,
     Raises:
         ConformanceFailure: One is not; says which frame was left out where that can be told.
     """
-    leaves = list(leaves_of(target, scenario, interaction))
+    found_leaves = enumerate(leaves_of(target, scenario, interaction))
+    leaves = [replace(leaf, number=number) for number, leaf in found_leaves]
     if not leaves:
         return  # no JSON that could be read without knowing the wire
     for name, text in (("text", response.text), ("reasoning", response.reasoning)):
@@ -64,9 +71,7 @@ def check_evidence(target: Target, scenario: Scenario, interaction: Interaction,
         left_out = missing(text, leaves)
         found = f"{name} is {text!r}, which no strings of the body make"
         if left_out is not None:
-            found = (
-                f"{left_out.text!r} of frame {left_out.frame} at {left_out.channel[0]} is not in the {name} {text!r}"
-            )
+            found = f"{left_out.text!r} of frame {left_out.frame} at {left_out.path} is not in the {name} {text!r}"
         raise fail(
             f"{name} is made of what the frames say, in their order, and nothing is left out",
             found,
@@ -88,41 +93,41 @@ def leaves_of(target: Target, scenario: Scenario, interaction: Interaction) -> I
         pieces = Framed.of(interaction.body, framing).pieces
         values = [(piece.name, piece.value) for piece in pieces if piece.data is not None]
     for number, (name, value) in enumerate(values):
-        yield from _leaves(value, "$", (name,), number)
+        yield from _leaves(value, Leaf(number, "$", "", {}, (name,)))
 
 
-def _leaves(value: JsonValue, path: str, said: tuple[str, ...], frame: int) -> Iterator[Leaf]:
+def _leaves(value: JsonValue, at: Leaf) -> Iterator[Leaf]:
     if isinstance(value, dict):
-        here = (*said, *_called(value))
-        flags = tuple(name for name, item in sorted(value.items()) if item is True and not _ENDING.search(name))
+        own = {f"{at.path}.{name}": word for name, word in value.items() if isinstance(word, str)}
+        words = {**at.words, **{place: word for place, word in own.items() if _WORD.fullmatch(word)}}
+        true = tuple(name for name, item in sorted(value.items()) if item is True and not _ENDING.search(name))
         for name, item in value.items():
-            where = f"{path}.{name}"
-            yield from _leaves(item, where, (*here, *flags) if isinstance(item, str) else here, frame)
+            path = f"{at.path}.{name}"
+            beside = {place: word for place, word in words.items() if place != path}
+            flags = (*at.flags, *true) if isinstance(item, str) else at.flags
+            yield from _leaves(item, Leaf(at.frame, path, "", beside, flags))
     elif isinstance(value, list):
         for item in value:
-            yield from _leaves(item, f"{path}[]", said, frame)
+            yield from _leaves(item, Leaf(at.frame, f"{at.path}[]", "", at.words, at.flags))
     elif isinstance(value, str) and value:
-        yield Leaf(frame, (path, *said), value)
-
-
-def _called(value: Mapping[str, JsonValue]) -> Iterator[str]:
-    for name in sorted(_NAMES & value.keys()):
-        item = value[name]
-        if isinstance(item, str) and _WORD.fullmatch(item):
-            yield f"{name}={item}"
+        yield Leaf(at.frame, at.path, value, at.words, at.flags)
 
 
 def is_whole(text: str, leaves: list[Leaf]) -> bool:
     """Whether a text is all of one channel, or of a few, in the order of the body; or what one has grown to."""
-    for channels in (_by_path(leaves), _by_channel(leaves)):
-        if any(_has_grown_to(text, found) for found in channels.values()):
-            return True
-        inside = {name: found for name, found in channels.items() if all(leaf.text in text for leaf in found)}
-        names = sorted(inside, key=lambda name: -sum(len(leaf.text) for leaf in inside[name]))[:MANY]
-        for count in range(1, JOINED + 1):
-            for chosen in combinations(names, count):
-                together = set(chosen)
-                if _joined(leaf for leaf in leaves if _name(leaf, channels) in together) == text:
+    return any(_is_made_of(text, channels) for channels in (_by_path(leaves), _by_words(leaves)))
+
+
+def _is_made_of(text: str, channels: Channels) -> bool:
+    if any(_has_grown_to(text, found) for found in channels.values()):
+        return True
+    inside = [found for found in channels.values() if all(leaf.text in text for leaf in found)]
+    inside = sorted(inside, key=lambda found: -sum(len(leaf.text) for leaf in found))[:MANY]
+    for count in range(1, JOINED + 1):
+        for chosen in combinations(inside, count):
+            if sum(len(leaf.text) for found in chosen for leaf in found) == len(text):
+                together = sorted((leaf for found in chosen for leaf in found), key=lambda leaf: leaf.number)
+                if "".join(leaf.text for leaf in together) == text:
                     return True
     return False
 
@@ -135,34 +140,34 @@ def _has_grown_to(text: str, leaves: list[Leaf]) -> bool:
 
 def missing(text: str, leaves: list[Leaf]) -> Leaf | None:
     """Return the leaf without which a channel would be the text, None if that is not what is wrong."""
-    for channels in (_by_path(leaves), _by_channel(leaves)):
+    for channels in (_by_path(leaves), _by_words(leaves)):
         for found in channels.values():
             for number, leaf in enumerate(found):
-                if _joined([*found[:number], *found[number + 1 :]]) == text:
+                if "".join(other.text for other in (*found[:number], *found[number + 1 :])) == text:
                     return leaf
     return None
 
 
-def _joined(leaves: Iterator[Leaf] | list[Leaf]) -> str:
-    return "".join(leaf.text for leaf in leaves)
-
-
-def _by_path(leaves: list[Leaf]) -> dict[tuple[str, ...], list[Leaf]]:
-    found: dict[tuple[str, ...], list[Leaf]] = {}
+def _by_path(leaves: list[Leaf]) -> Channels:
+    found: Channels = {}
     for leaf in leaves:
-        found.setdefault(leaf.channel[:1], []).append(leaf)
+        found.setdefault((leaf.path,), []).append(leaf)
     return found
 
 
-def _by_channel(leaves: list[Leaf]) -> dict[tuple[str, ...], list[Leaf]]:
-    found: dict[tuple[str, ...], list[Leaf]] = {}
-    for leaf in leaves:
-        found.setdefault(leaf.channel, []).append(leaf)
+def _by_words(leaves: list[Leaf]) -> Channels:
+    """Return the leaves of each place, told apart by the words that stand beside all of them, and by flags."""
+    found: Channels = {}
+    for (path,), same in _by_path(leaves).items():
+        telling = [
+            place
+            for place in same[0].words
+            if all(place in leaf.words for leaf in same) and len({leaf.words[place] for leaf in same}) <= MANY
+        ]
+        for leaf in same:
+            said = (f"{place}={leaf.words[place]}" for place in telling)
+            found.setdefault((path, *said, *leaf.flags), []).append(leaf)
     return found
-
-
-def _name(leaf: Leaf, channels: Mapping[tuple[str, ...], list[Leaf]]) -> tuple[str, ...]:
-    return leaf.channel if leaf.channel in channels else leaf.channel[:1]
 
 
 def _parsed(body: bytes) -> JsonValue:
