@@ -40,12 +40,15 @@ def allowed_request_headers(headers: Mapping[str, str]) -> dict[str, str]:
 def allowed_url(url: str) -> str:
     """Return an address without user, password and keys."""
     parts = urlsplit(url)
-    query = [
-        (name, value)
-        for name, value in parse_qsl(parts.query, keep_blank_values=True)
-        if not (is_secret_name(name) or _has_key(value))
-    ]
+    query = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if not _is_secret(*pair)]
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, urlencode(query), ""))
+
+
+def is_allowed_url(url: str) -> bool:
+    """Whether an address has neither user, password nor key."""
+    parts = urlsplit(url)
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    return "@" not in parts.netloc and not any(_is_secret(*pair) for pair in pairs)
 
 
 def allowed_response_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -62,6 +65,10 @@ def allowed_response_headers(headers: Mapping[str, str]) -> dict[str, str]:
 def is_secret_name(name: str) -> bool:
     """Whether a header or query field of such a name carries a key."""
     return _HOLDS_KEY.search(name) is not None
+
+
+def _is_secret(name: str, value: str) -> bool:
+    return is_secret_name(name) or _has_key(value)
 
 
 def _has_key(value: str) -> bool:

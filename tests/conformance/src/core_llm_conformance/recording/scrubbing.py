@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-from core_llm_conformance.recording.secrets import OPAQUE_FIELDS, random_runs
-from core_llm_conformance.recording.texts import texts_of
+from core_llm_conformance.recording.secrets import random_runs
+from core_llm_conformance.recording.texts import frames_of, string_leaves
 
 SCRUBBED = "scrubbed"
 _ACCOUNT_FIELD = re.compile(
@@ -48,10 +48,11 @@ def scrub_ids(body: bytes, accounted: Collection[str]) -> bytes:
     One id has one number wherever it stands, so that what refers to it still does.
     """
     numbers: dict[str, str] = {}
-    for text in texts_of(body):
-        known = any(text.text in one or one in text.text for one in accounted if one)
-        if _ID_FIELD.search(text.field) and OPAQUE_FIELDS.match(text.field) and not known and random_runs(text.text):
-            numbers.setdefault(text.text, f"{SCRUBBED}-{len(numbers) + 1:04}")
+    leaves = [leaf for frame in frames_of(body) for leaf in string_leaves(frame, "$")]
+    for where, text in leaves:
+        is_id = _ID_FIELD.search(where.rpartition(".")[2]) is not None
+        if is_id and random_runs(text) and not any(text in one or one in text for one in accounted if one):
+            numbers.setdefault(text, f"{SCRUBBED}-{len(numbers) + 1:04}")
     for own, number in sorted(numbers.items(), key=lambda pair: -len(pair[0])):
         body = body.replace(own.encode(), number.encode())
     return body

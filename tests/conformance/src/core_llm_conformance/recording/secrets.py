@@ -93,8 +93,8 @@ def _suspects(text: Text, secrets: Collection[str], accounted: Collection[str]) 
     for secret in secrets:
         if any(spelling in reading for spelling in spellings(secret) for reading in readings):
             yield Suspect(text.where, "the key, or a part of it, in some spelling")
-    if not text.is_whole:
-        return  # joints of other fields make keys of words
+    if text.kind == "joint":
+        return
     if match := _PREFIXED.search(text.text):
         yield Suspect(text.where, f"what begins like a key ({match[0][:4]}…, {len(match[0])} characters)")
     if match := _ACCOUNT.search(text.text):
@@ -102,7 +102,7 @@ def _suspects(text: Text, secrets: Collection[str], accounted: Collection[str]) 
     for email in _EMAIL.finditer(text.text):
         if not _MADE_UP_HOST.search(email[1]):
             yield Suspect(text.where, f"an email address (…@{email[1]})")
-    if not OPAQUE_FIELDS.match(text.field) and text.text not in accounted:
+    if text.kind == "value" and not OPAQUE_FIELDS.match(text.field) and text.text not in accounted:
         yield from (
             Suspect(text.where, f"what chance may have made ({run[:3]}…, {len(run)} characters)")
             for run in random_runs(text.text)

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import JsonValue
 
@@ -25,13 +26,13 @@ class Text:
     Attributes:
         where: A JSON path; ``[]`` for any element of a list.
         text: The text.
-        is_whole: Whether it is the value of one field, or of one field joined over the frames; else it is a joint of
-            what may not belong together.
+        kind: ``value``: of one field, or of one field joined over the frames; ``raw``: as the bytes are, with names and
+            marks in it; ``joint``: of what may not belong together, so that only a known key means something there.
     """
 
     where: str
     text: str
-    is_whole: bool = True
+    kind: Literal["value", "raw", "joint"] = "value"
 
     @property
     def field(self) -> str:
@@ -69,7 +70,7 @@ def texts_of(body: bytes) -> Iterator[Text]:
             if len(set(found)) > 1:  # a model's name in every frame is one name
                 yield Text(where, "".join(found))
     if len(leaves) > 1:
-        yield Text("$", "".join(text for _, text in leaves), is_whole=False)
+        yield Text("$", "".join(text for _, text in leaves), kind="joint")
 
 
 def string_leaves(value: JsonValue, path: str) -> Iterator[tuple[str, str]]:
