@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from core_llm._capabilities import Capabilities
 from core_llm._errors import CoreLLMError
+from core_llm._forks import renew_in_child
 from core_llm._request import Request
 from core_llm._retries import Recovery, Retries
 
@@ -48,12 +49,17 @@ class Attempt:
 class RetryBudget:
     """How many retries are left, so that an outage is not multiplied: a bucket that successes refill. Thread-safe."""
 
-    __slots__ = ("_left", "_lock", "_refill", "_size")
+    __slots__ = ("__weakref__", "_left", "_lock", "_refill", "_size")
 
     def __init__(self, size: float, refill: float) -> None:
         self._size = size
         self._refill = refill
         self._left = size
+        self.begin_anew()
+        renew_in_child(self)
+
+    def begin_anew(self) -> None:
+        """Take a lock of its own, in a forked child too, since a thread of the parent may hold the one before."""
         self._lock = Lock()
 
     @property

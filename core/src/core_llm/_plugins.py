@@ -21,6 +21,7 @@ from core_llm._errors import (
     PluginLoadError,
     RedactedCause,
 )
+from core_llm._forks import renew_in_child
 from core_llm._hook_calls import Hooks, Implementation
 from core_llm._installed import COMMANDS, GROUPS, PLUGINS, PROVIDERS, Installed, installed
 from core_llm._keys import KeyFinder
@@ -85,7 +86,8 @@ class PluginRegistry:
             DuplicateProviderError: Two of them have one name.
         """
         self.config = config
-        self._lock = RLock()
+        self.begin_anew()
+        renew_in_child(self)
         self._hooks = Hooks()
         self._loader = PluginLoader(self._hooks, config)
         self._given: dict[str, tuple[str, Offer]] = {}
@@ -95,6 +97,10 @@ class PluginRegistry:
             self._give(check_offer(provider, "Client(providers=)"), "Client(providers=)")
         for plugin in plugins:
             self._join(plugin)
+
+    def begin_anew(self) -> None:
+        """Take a lock of its own, in a forked child too, since a thread of the parent may hold the one before."""
+        self._lock = RLock()
 
     # Providers
 

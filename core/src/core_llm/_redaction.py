@@ -13,6 +13,8 @@ from collections import OrderedDict
 from threading import Lock
 from urllib.parse import quote
 
+from core_llm._forks import renew_in_child
+
 MASK = "[redacted]"
 MIN_SECRET_LENGTH = 6
 """Shorter values are not registered: masking them would shred ordinary text."""
@@ -36,10 +38,13 @@ class _Secrets:
     """The known secrets. Plain search: to compile a pattern of thousands takes half a second, at each new token."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self.begin_anew()
         self._forms_of: OrderedDict[str, set[str]] = OrderedDict()
         self._forms: tuple[str, ...] | None = ()
         """Every form of every secret, the longest first; None until it is made anew."""
+
+    def begin_anew(self) -> None:
+        self._lock = Lock()
 
     def add(self, value: str) -> None:
         with self._lock:
@@ -58,6 +63,7 @@ class _Secrets:
 
 
 _secrets = _Secrets()
+renew_in_child(_secrets)
 
 
 def register_secret(value: str) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-import os
 import threading
 import time
 from typing import Protocol
 
+from core_llm._forks import renew_in_child
 from core_llm._logging import logger
 
 CLEAN_FROM = 256
@@ -101,5 +101,4 @@ class Watchdog:
 
 
 watchdog = Watchdog()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=watchdog.begin_anew)
+renew_in_child(watchdog)

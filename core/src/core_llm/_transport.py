@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import math
-import os
 import ssl
 import sys
 import threading
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 
 from core_llm._config_model import TransportName
 from core_llm._errors import ConfigError, RedactedCause
+from core_llm._forks import renew_in_child
 from core_llm._inflate import inflate_for
 from core_llm._logging import redact_logs_of
 from core_llm._provider import OutgoingRequest
@@ -228,10 +228,14 @@ class SyncTransport:
             raise ConfigError(msg)
         for transport in (getattr(client, "_transport", None), *getattr(client, "_mounts", {}).values()):
             watch_sockets(transport)
-        self._pools: dict[tuple[str, str | None], httpx.BaseTransport] = {}
         self._routes = _Routes()
+        self.begin_anew()
+        renew_in_child(self)
+
+    def begin_anew(self) -> None:
+        """Begin without connections, in a forked child too: those of the parent, and its locks, are not the child's."""
+        self._pools: dict[tuple[str, str | None], httpx.BaseTransport] = {}
         self._lock = threading.Lock()
-        self._process = os.getpid()
 
     def send(self, request: OutgoingRequest, connect: float, read: float, watch: Watch) -> SyncAnswer | Failed:
         """Send a request and wait for the head of its answer; `watch` learns which socket is in use."""
@@ -254,8 +258,6 @@ class SyncTransport:
             shut_down(sock)
 
     def _pool(self, lib: ModuleType, url: str) -> httpx.BaseTransport:
-        if self._process != os.getpid():  # after a fork the connections, and perhaps the lock, are the parent's
-            self._process, self._pools, self._lock = os.getpid(), {}, threading.Lock()
         key = self._routes.key(url)
         pool = self._pools.get(key)
         if pool is None:
@@ -287,8 +289,13 @@ class AsyncTransport:
         if self._lib is not None and not isinstance(client, self._lib.AsyncClient):
             msg = "http_client is a sync client; give it to Client, or pass an async one"
             raise ConfigError(msg)
-        self._pools: dict[tuple[str, str | None], httpx.AsyncBaseTransport] = {}
         self._routes = _Routes()
+        self.begin_anew()
+        renew_in_child(self)
+
+    def begin_anew(self) -> None:
+        """Begin without connections, in a forked child too: a loop that the parent has made may run in the child."""
+        self._pools: dict[tuple[str, str | None], httpx.AsyncBaseTransport] = {}
 
     async def send(self, request: OutgoingRequest, connect: float, read: float) -> AsyncAnswer | Failed:
         """Send a request and wait for the head of its answer."""

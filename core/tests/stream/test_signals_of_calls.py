@@ -18,6 +18,7 @@ from core_llm import (
     AbortedError,
     AsyncClient,
     Client,
+    CoreLLMError,
     InvalidSettingError,
     Limits,
     LocalChannel,
@@ -399,7 +400,7 @@ def test_stopped_calls_leave_neither_sockets_nor_threads_nor_tasks(wired: Caller
                 assert no_more_sockets_than(sockets)
         else:
 
-            async def go() -> list[Exception | None]:
+            async def go() -> list[CoreLLMError | None]:
                 async with AsyncClient(**options) as clients:
                     before, sockets = tasks_living(), sockets_open()
                     found = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -212,21 +211,3 @@ def test_a_stream_made_before_the_loop_runs_is_entered_in_it() -> None:
                 return (await stream.finish()).text
 
         assert asyncio.run(go()) == "Hello"
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_forked_child_has_connections_of_its_own() -> None:
-    """Two processes on one connection would read each other's answers."""
-    with (
-        FaultServer(hello(), hello(), hello()) as server,
-        Client(config=config(), providers=[at(server.url)]) as client,
-    ):
-        assert stream_sync(client, "tiny:m").response.text == "Hello"
-        child = os.fork()
-        if child == 0:
-            os._exit(0 if stream_sync(client, "tiny:m").response.text == "Hello" else 1)
-        _, status = os.waitpid(child, 0)
-        assert os.waitstatus_to_exitcode(status) == 0
-        assert stream_sync(client, "tiny:m").response.text == "Hello"
-        assert [len(connection.requests) for connection in server.connections] == [2, 1]
