@@ -91,6 +91,20 @@ def streams(target: Target) -> Iterator[Case]:
             yield case
 
 
+def typical_streams(target: Target) -> Iterator[Case]:
+    """Yield the first of `streams` for each kind of content: what depends on the wire alone is tried on those."""
+    kinds: set[tuple[bool, ...]] = set()
+    for case in streams(target):
+        assert isinstance(case.value, Shown)
+        expected = case.value.interactions[-1].head.expected
+        if expected is not None:
+            parts = (expected.text, expected.reasoning, expected.refusal, expected.tool_calls)
+            kind = tuple(map(bool, parts))
+            if kind not in kinds:
+                kinds.add(kind)
+                yield case
+
+
 def errors(target: Target) -> Iterator[Case]:
     """Yield what `shown` yields of errors."""
     for case in shown(target):

@@ -22,8 +22,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, cast
 from urllib.parse import urlsplit
 
 import yaml
@@ -111,7 +112,8 @@ class Cassette(_Strict):
             ConformanceFailure: It is missing, or is no cassette of ours; says what is wrong with it.
         """
         try:
-            raw = yaml.load(path.read_bytes(), _YamlLoader)  # a safe loader
+            state = path.stat()
+            return cast("Self", _read(path, state.st_mtime_ns, state.st_size))
         except FileNotFoundError:
             raise fail(
                 "every scenario that a plugin claims has a cassette",
@@ -122,10 +124,14 @@ class Cassette(_Strict):
             ) from None
         except yaml.YAMLError as error:
             raise fail("a cassette is YAML", str(error), scenario=path.stem, look_at=str(path)) from None
-        return cls._of(path, raw)
 
     @classmethod
-    def _of(cls, path: Path, raw: object) -> Self:
+    def of_yaml(cls, path: Path, raw: object) -> Self:
+        """Return the cassette that a file's YAML is.
+
+        Raises:
+            ConformanceFailure: It is none of ours; says what is wrong with it.
+        """
         try:
             raw_head, played = raw[HEAD], raw["interactions"]  # type: ignore[index]  # anything else is caught below
             head = Head.model_validate(raw_head)
@@ -143,6 +149,12 @@ class Cassette(_Strict):
         """Return the interactions of one mode, a turn each, in order."""
         found = [interaction for interaction in self.interactions if interaction.head.mode == mode]
         return tuple(sorted(found, key=lambda interaction: interaction.head.turn))
+
+
+@lru_cache(maxsize=512)
+def _read(path: Path, changed_ns: int, size: int) -> Cassette:  # noqa: ARG001  # they tell a changed file from the known one
+    """Read a file once, for every test of the suite asks for it."""
+    return Cassette.of_yaml(path, yaml.load(path.read_bytes(), _YamlLoader))  # a safe loader
 
 
 def _interaction(head: InteractionHead, played: Mapping[str, Mapping[str, object]]) -> Interaction:

@@ -1,9 +1,94 @@
-"""The faults layer."""
+"""The faults layer: every streamed cassette, spoilt as networks and servers spoil answers. The checks are in `faults`."""
 
 from __future__ import annotations
 
+from core_llm_conformance.applicability import streams, typical_streams
 from core_llm_conformance.base import SuiteBase
+from core_llm_conformance.each import each
+from core_llm_conformance.faults import cutting, damage, ending, strange
+from core_llm_conformance.scenario import Shown
+from core_llm_conformance.target import Target
 
 
 class FaultTests(SuiteBase):
-    """Tests of the faults layer."""
+    """What comes of answers that a network or a server has spoilt."""
+
+    @each("shown", streams)
+    def test_any_cut(self, target: Target, shown: Shown) -> None:
+        """The same bytes make the same events and the same response, however they are cut."""
+        cutting.check_any_cut(target, shown)
+
+    @each("shown", typical_streams)
+    def test_line_ends(self, target: Target, shown: Shown) -> None:
+        """Line ends, a byte order mark and spaces are what the framing says."""
+        cutting.check_line_ends(target, shown)
+
+    @each("shown", streams)
+    def test_comments_and_pings(self, target: Target, shown: Shown) -> None:
+        """What keeps a connection alive changes nothing."""
+        cutting.check_comments_and_pings(target, shown)
+
+    @each("shown", typical_streams)
+    def test_slow_drip(self, target: Target, shown: Shown) -> None:
+        """An answer is the same when it comes bit by bit."""
+        cutting.check_slow_drip(target, shown)
+
+    @each("shown", typical_streams)
+    def test_huge_frame(self, target: Target, shown: Shown) -> None:
+        """Lines that are longer than any read are taken."""
+        cutting.check_huge_frame(target, shown)
+
+    @each("shown", typical_streams)
+    def test_compressed(self, target: Target, shown: Shown) -> None:
+        """A body that a proxy has compressed is read as it was, and a cut one is no success."""
+        cutting.check_compressed(target, shown)
+
+    @each("shown", streams)
+    def test_unknown_events(self, target: Target, shown: Shown) -> None:
+        """Events of names and types that nobody knows are passed over."""
+        strange.check_unknown_events(target, shown)
+
+    @each("shown", streams)
+    def test_unknown_fields(self, target: Target, shown: Shown) -> None:
+        """Fields that nobody knows are passed over, in every object."""
+        strange.check_unknown_fields(target, shown)
+
+    @each("shown", streams)
+    def test_unknown_values(self, target: Target, shown: Shown) -> None:
+        """A finish reason that nobody knows is ``other``, and the answer stays whole."""
+        strange.check_unknown_values(target, shown)
+
+    @each("shown", streams)
+    def test_truncation(self, target: Target, shown: Shown) -> None:
+        """An answer that ends cleanly is a success only if its terminal marker has come."""
+        ending.check_truncation(target, shown)
+
+    @each("shown", streams)
+    def test_reset(self, target: Target, shown: Shown) -> None:
+        """An answer whose connection breaks is a success only if its terminal marker has come."""
+        ending.check_reset(target, shown)
+
+    @each("shown", streams)
+    def test_error_after_any_event(self, target: Target, shown: Shown) -> None:
+        """An error that the provider sends in mid-stream is raised, with what had come."""
+        damage.check_error_after_any_event(target, shown)
+
+    @each("shown", streams)
+    def test_duplicate_frames(self, target: Target, shown: Shown) -> None:
+        """A frame that comes twice never counts a token, a call or the end twice."""
+        damage.check_duplicate_frames(target, shown)
+
+    @each("shown", streams)
+    def test_reordered_frames(self, target: Target, shown: Shown) -> None:
+        """A frame that comes late makes the same answer or a typed error."""
+        damage.check_reordered_frames(target, shown)
+
+    @each("shown", streams)
+    def test_garbage(self, target: Target, shown: Shown) -> None:
+        """A frame that is rubbish is a typed error, or is passed over without a loss."""
+        damage.check_garbage(target, shown)
+
+    @each("shown", typical_streams)
+    def test_not_a_stream(self, target: Target, shown: Shown) -> None:
+        """A page, nothing, or something else with status 200 is never an empty success."""
+        damage.check_not_a_stream(target, shown)
