@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Unpack
 
 import httpx
-from pydantic import JsonValue
 
 from core_llm import (
     AsyncClient,
@@ -222,19 +221,3 @@ async def _call_async(client: AsyncClient, target: Target, scenario: Scenario, a
             return await client.embed(target.model_id(scenario), scenario.inputs)
         case _:
             return await client.count_tokens(target.model_id(scenario), scenario.prompt, **asked)
-
-
-def as_json(value: Value) -> JsonValue:
-    """Return what a call that is no chat returned as a cassette's head has it under `value`.
-
-    A listing is ``{"ids": […]}``, embeddings are ``{"vectors": [[…], …], "input_tokens": 21}``, a count is
-    ``{"tokens": 9}``.
-    """
-    match value:
-        case int():
-            return {"tokens": value}
-        case Embeddings():
-            vectors: JsonValue = [list(vector) for vector in value.vectors]
-            return {"vectors": vectors, "input_tokens": None if value.usage is None else value.usage.input_tokens}
-        case _:
-            return {"ids": [model.id for model in value]}

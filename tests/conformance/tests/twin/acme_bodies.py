@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 from pydantic import JsonValue
-
-from core_llm_conformance.walk.expected import Expected
 
 from .said import MODELS, VECTORS, Called, Failed, Said
 
@@ -48,14 +45,6 @@ def streamed(said: Said) -> bytes:
     return b"".join(map(_event, frames)) + b"data: [DONE]\n\n"
 
 
-def adjusted(expected: Expected, *, is_stream: bool) -> Expected:
-    """Return what is expected, with the arguments of a call as this form of answer writes nothing."""
-    calls = [
-        call if is_stream else replace(call, arguments_text=call.arguments_text or "{}") for call in expected.tool_calls
-    ]
-    return replace(expected, tool_calls=tuple(calls))
-
-
 def error(failed: Failed) -> bytes:
     """Return the body of an error."""
     return _json(_error(failed))
@@ -67,12 +56,12 @@ def failing_stream(failed: Failed) -> bytes:
     return b"".join(map(_event, [*frames, _error(failed)]))
 
 
-def models() -> bytes:
-    """Return the listing."""
+def models() -> list[bytes]:
+    """Return the listing, all on one page."""
     listed: list[JsonValue] = [
         {"id": f"acme-{name}", "object": "model", "created": 1_760_000_000, "owned_by": "acme"} for name in MODELS
     ]
-    return _json({"object": "list", "data": listed})
+    return [_json({"object": "list", "data": listed})]
 
 
 def embeddings() -> bytes:

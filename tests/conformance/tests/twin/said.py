@@ -137,6 +137,8 @@ ANSWERS: dict[str, tuple[Said, ...]] = {
     "json_output": (Said('{"city": "Oslo"}', counts=(25, 7)),),
     "image_input": (Said("Red.", counts=(95, 2)),),
     "audio_input": (Said("A tone.", counts=(33, 3)),),
+    "video_input": (Said("Red.", counts=(140, 2)),),
+    "continuation": (Said(" is Oslo.", counts=(30, 3)),),
     "document_input": (Said("It is MARIGOLD.", counts=(120, 6)),),
     "citations": (Said("It was announced in October.", source="https://example.com/prize", counts=(1_020, 9)),),
     "usage": (Said("Red, green, blue."),),

@@ -7,12 +7,13 @@ from math import isfinite
 from core_llm import Embeddings, Response
 from core_llm_conformance.cassette import Interaction
 from core_llm_conformance.compare import differences
-from core_llm_conformance.conversation import Played, as_json, play
+from core_llm_conformance.conversation import Played, play
 from core_llm_conformance.exchanges.evidence import check_evidence
 from core_llm_conformance.exchanges.known_wires import walk_of
 from core_llm_conformance.failure import ConformanceFailure, fail
 from core_llm_conformance.scenario import Scenario, Shown
 from core_llm_conformance.target import Target
+from core_llm_conformance.telling import told_value
 from core_llm_conformance.walk.expected import Expected
 
 LOOK_AT = {
@@ -101,9 +102,11 @@ def check_value(shown: Shown, played: Played) -> None:
     name, value = shown.scenario.name, played.value
     assert value is not None
     wanted = next((i.head.value for i in shown.interactions if i.head.value is not None), None)
-    if wanted != as_json(value):
+    if wanted != told_value(value):
         raise fail(
-            "what a call returns is what the cassette's head says", f"{as_json(value)!r}, not {wanted!r}", scenario=name
+            "what a call returns is what the cassette's head says",
+            f"{told_value(value)!r}, not {wanted!r}",
+            scenario=name,
         )
     if isinstance(value, Embeddings):
         _check_embeddings(shown.scenario, value)

@@ -1,0 +1,98 @@
+"""What Zenith's servers answer: lines of JSON, one by one or in a list."""
+
+from __future__ import annotations
+
+import json
+
+from pydantic import JsonValue
+
+from .said import MODELS, VECTORS, Failed, Said
+
+JsonObject = dict[str, JsonValue]
+ID = "answer-1"
+MODEL = "zenith-1"
+REASONS = {"stop": "done", "length": "full", "tool_calls": "tools", "content_filter": "declined"}
+JSON_TYPE = {"content-type": "application/json"}
+STREAM_TYPE = {"content-type": "application/x-ndjson"}
+
+
+def plain(said: Said) -> bytes:
+    """Return a plain body."""
+    return _json({"lines": list(_lines(said))})
+
+
+def streamed(said: Said) -> bytes:
+    """Return the body of a stream."""
+    return b"".join(map(_line, _lines(said)))
+
+
+def error(failed: Failed) -> bytes:
+    """Return the body of an error."""
+    return _json(_error(failed) if failed.status < 400 else {"error": {"what": failed.type, "words": failed.message}})
+
+
+def failing_stream(failed: Failed) -> bytes:
+    """Return a stream that an error ends."""
+    said = (
+        [_opening(), *({"line": "say", "words": piece} for piece in Said(failed.after).pieces)] if failed.after else []
+    )
+    return b"".join(map(_line, [*said, _error(failed)]))
+
+
+def models() -> list[bytes]:
+    """Return the listing, a page for each model."""
+    pages = []
+    for number, name in enumerate(MODELS, start=1):
+        following = f"page-{number}" if number < len(MODELS) else None
+        pages.append(_json({"engines": [{"id": f"zenith-{name}"}], "next": following}))
+    return pages
+
+
+def embeddings() -> bytes:
+    """Return the vectors."""
+    return _json({"places": [list(vector) for vector in VECTORS], "count": {"in": 21}})
+
+
+def token_count() -> bytes:
+    """Return the count."""
+    return _json({"in": 9})
+
+
+def _lines(said: Said) -> list[JsonObject]:
+    lines: list[JsonObject] = [_opening()]
+    lines += [{"line": "think", "words": piece} for piece in said.thoughts]
+    lines += [{"line": "seal", "seal": said.seal}] if said.seal else []
+    lines += [{"line": "say", "words": piece} for piece in said.pieces]
+    lines += [{"line": "decline", "words": said.refusal}] if said.refusal else []
+    lines += [{"line": "cite", "page": {"address": said.source, "name": "The prize"}}] if said.source else []
+    for call in said.calls:
+        lines.append({"line": "call", "ref": call.id, "tool": call.name})
+        middle = len(call.arguments) // 2
+        for piece in (call.arguments[:middle], call.arguments[middle:]):
+            lines += [{"line": "input", "ref": call.id, "piece": piece}] if piece else []
+    return [*lines, {"line": "close", "why": REASONS[said.finish], "count": _count(said)}]
+
+
+def _opening() -> JsonObject:
+    return {"line": "open", "answer": ID, "engine": MODEL}
+
+
+def _count(said: Said) -> JsonObject:
+    count: JsonObject = {"in": said.counts[0], "out": said.counts[1]}
+    if said.cached is not None:
+        count["cached"] = said.cached
+    if said.thought is not None:
+        count["thought"] = said.thought
+    return count
+
+
+def _error(failed: Failed) -> JsonObject:
+    return {"line": "error", "what": failed.type, "words": failed.message}
+
+
+def _line(value: JsonObject) -> bytes:
+    return _json(value) + b"\n"
+
+
+def _json(value: JsonObject) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
