@@ -9,7 +9,7 @@ from core_llm.wire.base import Decoder, Exchange, ModelInfo, WireFormat, WireReq
 from core_llm.wire.chat_completions import ChatCompletions
 from core_llm.wire.chat_decode import ChatDecoder
 from core_llm.wire.embed import EmbedAnswer, EmbeddingWire, read_vector
-from core_llm.wire.embeddings import OpenAIEmbeddings
+from core_llm.wire.embeddings import EmbeddingsEndpoint
 from core_llm.wire.errors import decode_status_error, error_from_object, make_status_error
 from core_llm.wire.frames import Frame, Framer, Framing
 from core_llm.wire.framing import framer_for
@@ -30,6 +30,7 @@ __all__ = [
     "Decoder",
     "EmbedAnswer",
     "EmbeddingWire",
+    "EmbeddingsEndpoint",
     "Exchange",
     "Frame",
     "Framer",
@@ -37,7 +38,6 @@ __all__ = [
     "JSONObject",
     "JSONValue",
     "ModelInfo",
-    "OpenAIEmbeddings",
     "PartsBuilder",
     "Responses",
     "ResponsesDecoder",

@@ -207,7 +207,7 @@ class WireFormat(ABC):
             UnsupportedError: The wire has no embeddings.
         """
         raise UnsupportedError(
-            f"{self.provider} has no embeddings; use a provider that has, such as openai, gemini or ollama",
+            f"{self.provider} has no embeddings; use a provider that has them",
             feature="embeddings",
             provider=self.provider,
             model=request.model,

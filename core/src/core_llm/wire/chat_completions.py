@@ -19,7 +19,7 @@ from core_llm._response import FinishReason, Response, Usage
 from core_llm.wire.base import Exchange, ModelInfo, WireRequest, response_from
 from core_llm.wire.chat_decode import FRAME_SHOWN, ChatDecoder
 from core_llm.wire.chat_encode import ChatEncoding
-from core_llm.wire.embeddings import OpenAIEmbeddings
+from core_llm.wire.embeddings import EmbeddingsEndpoint
 from core_llm.wire.guards import as_index, as_objects
 from core_llm.wire.listing import read_listing
 from core_llm.wire.usage import UsageFields, first_count, usage_from
@@ -27,7 +27,7 @@ from core_llm.wire.usage import UsageFields, first_count, usage_from
 FIRST_ERROR_STATUS = 400
 
 
-class ChatCompletions(ChatEncoding, OpenAIEmbeddings):
+class ChatCompletions(ChatEncoding, EmbeddingsEndpoint):
     """Chat Completions, for OpenAI and the compatible servers.
 
     Besides the attributes of requests (see `ChatEncoding`):

@@ -1,4 +1,4 @@
-"""OpenAIEmbeddings: the endpoint `/embeddings` of OpenAI and of the many servers compatible with it.
+"""EmbeddingsEndpoint: the endpoint `/embeddings` of OpenAI and of the many servers compatible with it.
 
 It stands beside the chat wires of OpenAI, which both have it. Source: OpenAI API reference, "Embeddings" (checked
 2026-11), and recordings of ten compatible servers.
@@ -23,7 +23,7 @@ KNOWN_FIELDS = frozenset("object data model usage".split())
 """Fields of an answer that are read; the others are its metadata."""
 
 
-class OpenAIEmbeddings(EmbeddingWire):
+class EmbeddingsEndpoint(EmbeddingWire):
     """Embeddings as OpenAI has them.
 
     Attributes:

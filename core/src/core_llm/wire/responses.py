@@ -18,7 +18,7 @@ from core_llm._json import JSONObject
 from core_llm._request import Request
 from core_llm._response import FinishReason, Response, Usage
 from core_llm.wire.base import Exchange, ModelInfo, WireRequest, response_from
-from core_llm.wire.embeddings import OpenAIEmbeddings
+from core_llm.wire.embeddings import EmbeddingsEndpoint
 from core_llm.wire.errors import error_from_object, make_status_error
 from core_llm.wire.guards import FRAME_SHOWN, as_index, as_object, as_text, parse_object
 from core_llm.wire.listing import read_listing
@@ -34,7 +34,7 @@ COUNTED = frozenset(
 """Fields of a request that the endpoint for counting takes."""
 
 
-class Responses(ResponsesEncoding, OpenAIEmbeddings):
+class Responses(ResponsesEncoding, EmbeddingsEndpoint):
     """The Responses wire.
 
     Besides the attributes of requests (see `ResponsesEncoding`):
