@@ -8,11 +8,11 @@ from types import TracebackType
 from typing import Self
 
 from core_llm._errors import AbortedError
-from core_llm._events import StreamEvent, TextDelta
+from core_llm._events import Restarted, StreamEvent, TextDelta
 from core_llm._response import Response
 from core_llm._stream.async_runner import AsyncRunner
 from core_llm._stream.effects import READ, Outcome, Steps
-from core_llm._stream.handle import CLOSED, Handle
+from core_llm._stream.handle import CLOSED, Handle, voided
 from core_llm._stream.plan import CallPlan
 from core_llm._stream.ports import AsyncTransport
 
@@ -62,7 +62,11 @@ class AsyncStream(Handle):
                 raise StopAsyncIteration
 
     def iter_text(self) -> AsyncIterator[str]:
-        """Iterate over the answer's text as it arrives."""
+        """Iterate over the answer's text as it arrives.
+
+        Raises:
+            CoreLLMError: The call failed; or the answer starts anew after some text, which texts alone cannot say.
+        """
         return _Texts(self)
 
     async def finish(self) -> Response:
@@ -135,6 +139,7 @@ class _Texts:
 
     def __init__(self, stream: AsyncStream) -> None:
         self._stream = stream
+        self._has_text = False
 
     def __aiter__(self) -> Self:
         return self
@@ -143,4 +148,7 @@ class _Texts:
         while True:
             event = await self._stream.__anext__()
             if isinstance(event, TextDelta):
+                self._has_text = True
                 return event.text
+            if self._has_text and isinstance(event, Restarted):
+                raise voided(event)

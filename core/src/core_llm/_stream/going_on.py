@@ -126,7 +126,12 @@ def _never_sent(
 def _note(call: CallState, attempt: Attempt, history: Sequence[FailedAttempt]) -> None:
     """Enter the attempt that failed into the ledger."""
     sent = next(failed for failed in reversed(history) if failed.attempt is call.attempt)
-    voided = call.accumulator.snapshot().text if attempt.mode == "restart" else ""
+    voided = ""
+    if attempt.mode == "restart":
+        partial = call.partial()
+        voided = partial.text
+        if isinstance(sent.error, ProviderError):
+            sent.error.partial = partial
     usage = None if attempt.mode == "resume" else call.usage
     call.ledger.note(record_of(call.plan, call.attempt, usage, sent.error, voided))
 

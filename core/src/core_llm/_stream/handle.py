@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from core_llm._errors import AbortedError, CoreLLMError, InvalidRequestError
-from core_llm._events import StreamEvent
+from core_llm._events import Restarted, StreamEvent
 from core_llm._response import Response, ResumePoint
 from core_llm._stream.control import Control
 from core_llm._stream.effects import Steps
@@ -15,6 +15,12 @@ from core_llm._stream.plan import CallPlan
 from core_llm._stream.state import CallState
 
 CLOSED = "the stream was closed"
+
+
+def voided(event: Restarted) -> CoreLLMError:
+    """Return the error for who has taken texts alone of an answer that starts anew."""
+    event.error.add_note("the answer starts anew, which texts alone cannot say: iterate over the events instead")
+    return event.error
 
 
 class Handle:

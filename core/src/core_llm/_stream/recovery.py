@@ -24,6 +24,8 @@ def possible_recovery(call: CallState, error: CoreLLMError) -> AttemptMode | Non
     Unless the answer can be resumed, its open parts are kept as far as they came, from here on.
     """
     wanted = call.plan.recovery
+    if call.kept is not None:  # the attempt came to no answer, so what broke is still the one before
+        call.unsettled, call.kept = call.kept, None
     if call.had_content and wanted == "resume" and resume_point(call) is not None:
         return "resume"
     settle(call)

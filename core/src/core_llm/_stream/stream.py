@@ -9,10 +9,10 @@ from types import TracebackType
 from typing import Self
 
 from core_llm._errors import AbortedError
-from core_llm._events import StreamEvent, TextDelta
+from core_llm._events import Restarted, StreamEvent, TextDelta
 from core_llm._response import Response
 from core_llm._stream.effects import READ, Outcome, Steps
-from core_llm._stream.handle import CLOSED, Handle
+from core_llm._stream.handle import CLOSED, Handle, voided
 from core_llm._stream.plan import CallPlan
 from core_llm._stream.ports import SyncTransport
 from core_llm._stream.sync_runner import SyncRunner
@@ -63,10 +63,18 @@ class Stream(Handle):
                 raise StopIteration
 
     def iter_text(self) -> Iterator[str]:
-        """Iterate over the answer's text as it arrives."""
+        """Iterate over the answer's text as it arrives.
+
+        Raises:
+            CoreLLMError: The call failed; or the answer starts anew after some text, which texts alone cannot say.
+        """
+        has_text = False
         for event in self:
             if isinstance(event, TextDelta):
+                has_text = True
                 yield event.text
+            elif has_text and isinstance(event, Restarted):
+                raise voided(event)
 
     def finish(self) -> Response:
         """Read to the end and return the whole response."""

@@ -45,6 +45,8 @@ class ChatEncoding(WireFormat):
         reasoning_field: The field in which the server wants the model's own reasoning back; None where it wants none.
         returned_fields: Fields of a message that go back as they came; they are kept as ProviderParts of that type.
         returned_call_fields: Fields of a tool call that go back as they came; they are kept as its state.
+        continuation_fields: Fields of a request whose last message is the assistant's, for a server that has to be told
+            to go on from there.
         audio_formats: Second half of an audio media type → the server's word, where it is another.
     """
 
@@ -70,6 +72,7 @@ class ChatEncoding(WireFormat):
     reasoning_field: str | None = None
     returned_fields: ClassVar[tuple[str, ...]] = ("annotations", "extra_content")
     returned_call_fields: ClassVar[tuple[str, ...]] = ("extra_content",)
+    continuation_fields: Mapping[str, JSONValue] = {}
     audio_formats: ClassVar[Mapping[str, str]] = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav", "x-m4a": "m4a"}
 
     def encode_request(self, request: Request) -> WireRequest:
@@ -84,6 +87,8 @@ class ChatEncoding(WireFormat):
             body["tool_choice"] = request.tool_choice
         if request.output is not None:
             body["response_format"] = self.encode_output(request.output)
+        if request.messages and request.messages[-1].role == "assistant":
+            body |= self.continuation_fields
         if request.is_stream:
             body["stream"] = True
             if self.sends_stream_options:

@@ -27,6 +27,7 @@ class Model:
         takes_sampling: Whether it takes temperature, top_p and top_k.
         takes_forced_tool: Whether it can be made to call a tool.
         takes_schema: Whether it can be held to a JSON schema.
+        takes_prefill: Whether it goes on from the beginning of an answer, given as the last message.
         is_known: False where all this is a guess; then nothing is declared, and the API decides.
     """
 
@@ -37,6 +38,7 @@ class Model:
     takes_sampling: bool = False
     takes_forced_tool: bool = True
     takes_schema: bool = True
+    takes_prefill: bool = False
     is_known: bool = True
 
     @property
@@ -48,7 +50,7 @@ class Model:
 _TWO_HIGH = frozenset(("xhigh", "max"))
 _DISABLED: JSONObject = {"type": "disabled"}
 _46 = frozenset(("max",))
-_OLD = Model(64_000, "budget", off={}, takes_sampling=True, takes_schema=False)
+_OLD = Model(64_000, "budget", off={}, takes_sampling=True, takes_schema=False, takes_prefill=True)
 _NEW = Model(128_000, "adaptive", _TWO_HIGH, off=_DISABLED)
 
 MODELS: dict[str, Model] = {

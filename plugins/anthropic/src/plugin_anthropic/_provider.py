@@ -44,6 +44,7 @@ def declared(model: Model) -> Capabilities:
     return Capabilities(
         structured_output=support(model.takes_schema),
         reasoning=thinks,
+        continuation=support(model.takes_prefill),
         settings={
             "temperature": sampling,
             "top_p": sampling,

@@ -57,6 +57,7 @@ class Local(LocalProvider):
             video_input="unsupported",
             model_listing="supported",
             embeddings="unsupported",
+            continuation="supported",
             settings=dict.fromkeys(("reasoning_budget", "service_tier", "cache_key", "cache_ttl"), "unsupported"),
         ),
         "": _NO_TOOLS,

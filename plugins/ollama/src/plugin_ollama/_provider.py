@@ -29,6 +29,7 @@ class Ollama(Provider):
             video_input="unsupported",
             model_listing="supported",
             token_counting="unsupported",
+            continuation="supported",  # a last message of the assistant's is left open (ollama#6778)
             embeddings="supported",
             settings={
                 "reasoning_budget": "unsupported",

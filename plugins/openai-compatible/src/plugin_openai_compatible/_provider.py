@@ -19,6 +19,8 @@ class CompatibleChat(ChatCompletions):
         self.sends_stream_options = self.options.get("stream_usage") is not False
         reasoning = self.options.get("reasoning_field")
         self.reasoning_field = str(reasoning) if reasoning else None
+        if self.options.get("continuation") is True:
+            self.continuation_fields = {"continue_final_message": True, "add_generation_prompt": False}
         if (most := self.options.get("max_embed_inputs")) is not None:
             if type(most) is not int or most < 1:
                 raise ConfigError(f"providers.{provider}.options.max_embed_inputs is no number of texts: {most!r}")
@@ -38,8 +40,15 @@ class OpenAICompatible(Provider):
         "max_tokens_field": "field for the bound on output tokens, if not max_tokens",
         "stream_usage": "false for a server that rejects stream_options; usage is then unknown",
         "max_embed_inputs": "texts that the server embeds in one request, if not 2048; longer lists go out as several",
+        "continuation": "true for a server that goes on from a last message of the assistant's, as vLLM and llama.cpp do",
         "reasoning_field": "field in which the server wants the model's reasoning back, e.g. reasoning_content",
     }
+
+    def capabilities_for(self, model: str) -> Capabilities:
+        """Return what is declared; whether answers can be continued, the configuration says."""
+        can_continue = self.config.options.get("continuation") is True
+        declared = Capabilities(continuation="supported") if can_continue else Capabilities()
+        return super().capabilities_for(model).merged(declared)
 
 
 @hookimpl

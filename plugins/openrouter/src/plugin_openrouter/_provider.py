@@ -47,6 +47,11 @@ class OpenRouter(Provider):
             embeddings="supported",
             settings={"service_tier": "unsupported", "cache_key": "unsupported", "cache_ttl": "unsupported"},
         ),
+        # Whether an answer can be continued is the model's affair; these are known to take a beginning.
+        **dict.fromkeys(
+            ("anthropic/claude-3*", "anthropic/claude-*-4", "anthropic/claude-*-4.[15]"),
+            Capabilities(continuation="supported"),
+        ),
     }
     options: ClassVar[Mapping[str, str]] = {
         "app_url": "address of your application, for OpenRouter's rankings",

@@ -14,6 +14,7 @@ from core_llm_conformance.answering._said import (
     as_object,
     as_objects,
     asked,
+    beginning_in,
     said,
     words,
 )
@@ -30,6 +31,7 @@ def answer(request: RecordedRequest) -> Answer:
         wants_json="response_format" in body,
         reasons="reasoning" in body,
         bound=body.get("max_tokens", body.get("max_completion_tokens")),
+        begun=beginning_in(messages),
     )
     reason = "tool_calls" if reply.cities else "length" if reply.is_cut else "stop"
     usage = _usage(body)

@@ -14,6 +14,7 @@ from core_llm_conformance.answering._said import (
     as_object,
     as_objects,
     asked,
+    beginning_in,
     said,
     words,
 )
@@ -21,6 +22,7 @@ from core_llm_conformance.script import Answer, json_answer, sse_answer, sse_eve
 from core_llm_conformance.server import RecordedRequest
 
 CACHED_TOKENS = 2000
+BLANK_END = "messages: final assistant content cannot end with trailing whitespace"
 GROWING = {"text": ("text_delta", "text"), "thinking": ("thinking_delta", "thinking")}
 """Type of a block → type of its deltas, and the field of both that grows."""
 
@@ -31,6 +33,9 @@ def answer(request: RecordedRequest) -> Answer:
         return json_answer({"input_tokens": INPUT_TOKENS})
     body = asked(request)
     tools, last = as_objects(body.get("tools")), as_objects(body["messages"])[-1]
+    begun = beginning_in(as_objects(body["messages"]))
+    if begun != begun.rstrip():
+        return json_answer({"type": "error", "error": {"type": "invalid_request_error", "message": BLANK_END}}, 400)
     has_result = any(block.get("type") == "tool_result" for block in as_objects(last["content"]))
     offers_tools = any("input_schema" in tool for tool in tools)
     reply = said(
@@ -38,6 +43,7 @@ def answer(request: RecordedRequest) -> Answer:
         wants_json="format" in as_object(body.get("output_config")),
         reasons=as_object(body.get("thinking")).get("type") in ("enabled", "adaptive"),
         bound=body["max_tokens"],
+        begun=begun,
     )
     blocks = _blocks(reply, has_search=len(tools) > sum("input_schema" in tool for tool in tools))
     reason = "tool_use" if reply.cities else "max_tokens" if reply.is_cut else "end_turn"

@@ -13,6 +13,7 @@ from core_llm_conformance.answering._said import (
     Said,
     as_objects,
     asked,
+    beginning_in,
     said,
     words,
 )
@@ -35,6 +36,7 @@ def answer(request: RecordedRequest) -> Answer:
         wants_json="format" in body,
         reasons=body.get("think") not in (None, False),
         bound=options.get("num_predict") if isinstance(options, dict) else None,
+        begun=beginning_in(as_objects(body["messages"])),
     )
     end: JsonObject = {"done": True, "done_reason": "length" if reply.is_cut else "stop"}
     end |= {"prompt_eval_count": INPUT_TOKENS, "eval_count": OUTPUT_TOKENS}

@@ -45,7 +45,7 @@ class Said:
         return words(self.text)
 
 
-def said(*, wants_calls: bool, wants_json: bool, reasons: bool, bound: JsonValue) -> Said:
+def said(*, wants_calls: bool, wants_json: bool, reasons: bool, bound: JsonValue, begun: str = "") -> Said:
     """Return what is answered to a request.
 
     Args:
@@ -53,6 +53,7 @@ def said(*, wants_calls: bool, wants_json: bool, reasons: bool, bound: JsonValue
         wants_json: Whether the answer must be JSON.
         reasons: Whether the model is asked to think.
         bound: The bound on output tokens, if there is one.
+        begun: The beginning of the answer, where the request ends with it.
     """
     reasoning = REASONING if reasons else ""
     if wants_calls:
@@ -61,7 +62,16 @@ def said(*, wants_calls: bool, wants_json: bool, reasons: bool, bound: JsonValue
         return Said(json.dumps(ANSWER), reasoning)
     if isinstance(bound, int) and bound < SMALL_BOUND:
         return Said("The sky", reasoning, is_cut=True)
-    return Said(TEXT, reasoning)
+    return Said(TEXT.removeprefix(begun), reasoning)
+
+
+def beginning_in(messages: list[JsonObject]) -> str:
+    """Return the text of a last message of the assistant's, the beginning of the answer; empty if there is none."""
+    last = messages[-1]
+    if last.get("role") != "assistant":
+        return ""
+    content = last.get("content")
+    return content if isinstance(content, str) else "".join(str(part.get("text", "")) for part in as_objects(content))
 
 
 def words(text: str) -> list[str]:
