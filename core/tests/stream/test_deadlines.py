@@ -10,9 +10,10 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from core_llm import Client, Limits, OverloadedError, RateLimitError, TimeoutExceededError
+from core_llm import Client, Limits, OverloadedError, RateLimitError, TimeoutExceededError, Usage
 from core_llm._calls import Calls
 from core_llm._config_model import DEFAULT_LIMITS, NO_LIMITS
+from core_llm._stream.control import LimitExceeded
 from core_llm_conformance.script import Answer, Drip, Flood, Gate, Pause, Send, Stall, Wait, json_answer, sse_answer
 from core_llm_conformance.server import FaultServer
 
@@ -117,6 +118,24 @@ def test_a_plain_request_is_under_the_first_event_limit(caller: Caller) -> None:
     with FaultServer(Answer(200, {}, [Send(b"{"), Stall()])) as server, pytest.raises(TimeoutExceededError) as raised:
         caller.generate(at(server.url), limits=Limits(first_event=0.1))
     assert exceeded(raised.value) == ("first_event", 0.1)
+
+
+def test_a_marker_that_makes_no_event_begins_its_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may follow the marker is waited for shortly, though the last frame brought nothing to hand on."""
+    monkeypatch.setattr("core_llm._stream.reading.MARKER_GRACE_SECONDS", 0.1)
+    with FaultServer(sse_answer(HELLO[0], event(finish="stop"), Stall())) as server:
+        client = Client(config=config(), providers=[at(server.url)], limits=Limits(between_events=8))
+        with client, client.stream("tiny:m", "Hi") as stream:
+            assert stream.finish().text == "Hel"
+            assert stream._control.interruption == LimitExceeded("between_events", 0.1)
+
+
+def test_usage_alone_is_no_progress(caller: Caller) -> None:
+    """A server that repeats how much it has counted, and nothing else, is given up; what it said is kept."""
+    with FaultServer(sse_answer(HELLO[0], Flood(event(usage={"out": 1}), 0.02))) as server:
+        outcome = caller.stream(at(server.url), limits=Limits(between_events=0.1))
+    assert exceeded(outcome.error) == ("between_events", 0.1)
+    assert outcome.response.usage == Usage(output_tokens=1)
 
 
 def test_the_consumers_time_does_not_count_between_events() -> None:

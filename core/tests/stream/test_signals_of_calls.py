@@ -12,6 +12,8 @@ import pytest
 
 from core_llm import (
     AbortedError,
+    AsyncClient,
+    Client,
     InvalidSettingError,
     Limits,
     LocalChannel,
@@ -21,11 +23,13 @@ from core_llm import (
     TimeoutExceededError,
 )
 from core_llm._config_model import NO_LIMITS
+from core_llm.wire import Exchange, WireRequest
 from core_llm_conformance.script import Answer, Gate, Pause, Stall, json_answer, sse_answer
 from core_llm_conformance.server import FaultServer
 
 from .calls import GUARD, Caller
 from .test_deadlines import unaccepting
+from .test_embedding import Acme
 from .test_local_provider import Here
 from .tiny import HELLO, Locked, at, hello
 
@@ -186,6 +190,42 @@ def test_a_listing_is_stopped_while_it_waits_for_another_attempt(caller: Caller)
         caller.models(at(server.url), signal=Signal.timeout(0.3), limits=Limits(first_event=0.1), max_retries=5)
     assert raised.value.kind == "timeout"
     assert len(server.requests) == 2
+
+
+class Counting(Acme):
+    """Counts tokens and embeds, when its server answers."""
+
+    def count_tokens(self, request: Request) -> Exchange[int]:  # noqa: ARG002  # the contract's signature
+        """Ask the server."""
+        response = yield WireRequest("GET", "/tokens")
+        return len(response.body)
+
+
+@pytest.mark.parametrize("what", ["embed", "count_tokens"])
+def test_a_signal_stops_what_is_no_chat(caller: Caller, what: str) -> None:
+    """In the midst of it; and one that has fired lets nothing be sent."""
+    signal = Signal.timeout(0.1)
+    with FaultServer(Answer(before=[Stall()])) as server:
+        options = caller.options(at(server.url, Counting), {})
+
+        def sync() -> None:
+            with Client(**options) as client:
+                if what == "embed":
+                    client.embed("tiny:m", "Hi", signal=signal)
+                else:
+                    client.count_tokens("tiny:m", "Hi", signal=signal)
+
+        async def go() -> None:
+            async with AsyncClient(**options) as client:
+                if what == "embed":
+                    await client.embed("tiny:m", "Hi", signal=signal)
+                else:
+                    await client.count_tokens("tiny:m", "Hi", signal=signal)
+
+        for _ in range(2):
+            with pytest.raises(AbortedError, match=r"the signal's timeout of 0\.1 s has passed"):
+                sync() if caller.mode == "sync" else caller.run(go)
+        assert len(server.connections) == 1
 
 
 # ---- before the call

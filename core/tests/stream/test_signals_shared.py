@@ -41,6 +41,12 @@ T = TypeVar("T")
 LONG = 3600.0
 
 
+class Other(Tiny):
+    """Another provider, to fall back to."""
+
+    name = "other"
+
+
 # ---- beside the limits
 
 
@@ -95,6 +101,36 @@ def test_a_limit_of_one_attempt_leaves_the_signal_alone(caller: Caller) -> None:
     assert isinstance(first.error, TimeoutExceededError)
     assert second.response.text == "Hello"
     assert not signal.is_fired
+
+
+def test_a_fallback_begins_with_a_signal_that_has_not_fired(caller: Caller) -> None:
+    """The limit of the first model's attempt is its own; the second answers under the same signal."""
+    signal = Signal.timeout(LONG)
+    with FaultServer(Answer(before=[Stall()])) as slow, FaultServer(hello()) as quick:
+        second = at(quick.url, Other)
+        outcome = caller.stream(
+            at(slow.url),
+            client={"providers": [at(slow.url), second], "max_retries": 0},
+            fallback=["other:m"],
+            signal=signal,
+            limits=Limits(first_event=0.1),
+        )
+    assert outcome.response.text == "Hello"
+    assert not signal.is_fired
+
+
+def test_no_fallback_takes_over_from_a_signal(caller: Caller) -> None:
+    """It stops the call, not an attempt: the second model is not asked."""
+    with FaultServer(Answer(before=[Stall()])) as slow, FaultServer() as quick:
+        outcome = caller.stream(
+            at(slow.url),
+            client={"providers": [at(slow.url), at(quick.url, Other)]},
+            fallback=["other:m"],
+            signal=Signal.timeout(0.1),
+        )
+        assert quick.connections == []
+    assert isinstance(outcome.error, AbortedError)
+    assert outcome.error.kind == "timeout"
 
 
 def test_a_control_goes_on_after_a_limit_of_one_attempt_only() -> None:

@@ -146,8 +146,10 @@ def test_a_provider_that_refuses_to_stream_answers_whole(caller: Caller) -> None
     """Then the limit counts what it reports, for the calls that follow."""
     signal = Signal.token_limit(5)
     refused = json_answer({"error": {"message": "streaming is not supported for this model"}}, 400)
-    with FaultServer(refused, json_answer(plain(usage={"in": 1, "out": 70}))) as server:
-        assert caller.generate(at(server.url), signal=signal).text == "Hello"
+    whole = plain(usage={"in": 1, "out": 70})
+    with FaultServer(refused, json_answer(whole)) as server:
+        outcome = caller.stream(at(server.url), signal=signal)
+    assert (outcome.error, outcome.response.text, outcome.texts) == (None, "Hello", ["Hello"])
     assert signal.is_fired
 
 

@@ -19,7 +19,7 @@ def inprocess(call: CallState, provider: LocalProvider) -> Step:
     outcome = yield PULL_LOCAL
     while type(outcome) is list:
         if outcome:  # a quick model's first events may come together with its being ready
-            events = call.handed(outcome, None, request.model)
+            events = call.handed(call.within_limit(outcome), None, request.model)
             call.accumulator.begin(events)
             yield events
             if call.is_exhausted:

@@ -89,7 +89,7 @@ def streamed(call: CallState, framing: Framing) -> Step:
         if not events:
             continue
         if call.is_watched or not call.had_content:
-            events = call.handed(events, decoder.id, decoder.model)
+            events = call.handed(call.within_limit(events), decoder.id, decoder.model)
             if call.is_exhausted:
                 intake.error = call.interruption()
         begin(events)

@@ -109,6 +109,10 @@ class CallState:
         """Whether the stream wanted more tokens than its signal has left; what came beyond was not handed on."""
         return self.meter is not None and self.meter.is_exhausted
 
+    def within_limit(self, events: list[StreamEvent]) -> list[StreamEvent]:
+        """Return the events of a stream that a signal's limit of tokens lets pass; see `is_exhausted`."""
+        return events if self.meter is None else list(self.meter.taken(events))
+
     @property
     def endpoint(self) -> str:
         """The provider's name, as errors and events give it."""
@@ -188,9 +192,7 @@ class CallState:
     def handed(
         self, events: list[StreamEvent], id_: str | None, model: str | None, *, is_last: bool = False
     ) -> list[StreamEvent]:
-        """Return the events as the consumer gets them: counted, joined to what came, begun, observed, transformed."""
-        if self.meter is not None:
-            events = list(self.meter.taken(events))
+        """Return the events as the consumer gets them: joined to what came, begun, observed, transformed."""
         if self.seam is not None:
             events = [*self.seam.joined(events), *(self.seam.closing() if is_last else ())]
         if self.raw is not None:
