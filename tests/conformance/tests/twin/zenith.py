@@ -167,6 +167,8 @@ class ZenithWire(EmbeddingWire):
             body["pick"] = choice.name if isinstance(choice, NamedToolChoice) else f"*{choice}"
         if isinstance(request.output, OutputSchema):
             body["shape"] = request.output.json_schema
+        elif request.output is not None:
+            raise UnsupportedError("zenith wants a schema for JSON", feature="json_output", provider=self.provider)
         if dials := self._dials(request.settings):
             body["dials"] = dials
         return body

@@ -82,6 +82,11 @@ def check_evidence(target: Target, scenario: Scenario, interaction: Interaction,
         )
 
 
+def channels_of(target: Target, scenario: Scenario, interaction: Interaction) -> list[list[Leaf]]:
+    """Return the strings of a body, those together that belong together, in the order of their first."""
+    return list(_by_words(list(leaves_of(target, scenario, interaction))).values())
+
+
 def leaves_of(target: Target, scenario: Scenario, interaction: Interaction) -> Iterator[Leaf]:
     """Yield the strings of a body in their order."""
     framing = target.loaded.wire(target.model_of(scenario)).framing

@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 
 import httpx
 from pydantic import JsonValue
 
-from core_llm import CoreLLMError, Message, Part, Response, ToolResultPart
+from core_llm import CoreLLMError, Message, Response, ToolResultPart
 from core_llm_conformance._replay_core import Replay, ReplayAnswer
+from core_llm_conformance.cassette import Interaction
 from core_llm_conformance.conversation import play
+from core_llm_conformance.exchanges.evidence import channels_of
+from core_llm_conformance.exchanges.known_wires import case_of
 from core_llm_conformance.failure import fail
+from core_llm_conformance.opaque import kept_in_request, kept_of_answer
 from core_llm_conformance.replay import ReplayTransport
 from core_llm_conformance.scenario import Scenario, Shown
 from core_llm_conformance.target import Target
 
 OTHER = "another-provider"
 MARK = "state-of-another-provider"
+FIRST = "Tell me something."
 NEXT = "Thank you. And what else?"
 OPAQUE = 8
 """Characters from which a string kept for a provider is taken to be more than a word of its own."""
+OPAQUE_NAME = re.compile(r"(?i)signature|encrypted|opaque|redacted|seal$")
+"""What fields are called whose strings only the provider understands, on wires that nobody here knows."""
 RESULT = '{"temperature": 14, "sky": "rain"}'
 
 
 def check_message_goes_back(target: Target, shown: Shown) -> None:
     """Check that every answer of a scenario can be followed by another turn.
 
-    In the request there must be its text, its calls with their ids and arguments, their results, and every string that
-    was kept for the provider, unchanged; nothing that was kept for another. After a journey through JSON the request
+    In the request there must be its text, its calls with their ids and arguments, their results, and all that its
+    provider wants to see again, unchanged; nothing that was kept for another. After a journey through JSON the request
     must be the same, byte by byte.
 
     Raises:
@@ -36,22 +44,14 @@ def check_message_goes_back(target: Target, shown: Shown) -> None:
     """
     played = play(target, shown)
     played.check()
-    for turn in played.turns:
-        assert turn.response is not None
-        asked = (
-            list(turn.prompt)
-            if isinstance(turn.prompt, Sequence) and not isinstance(turn.prompt, str)
-            else [turn.prompt]
-        )
-        sent = _sent(target, shown.scenario, [*asked, *_going_on(turn.response)])
-        _check_sent(target, shown.scenario, turn.response, sent)
-        again = Response.model_validate_json(turn.response.model_dump_json())
-        if _sent(target, shown.scenario, [*asked, *_going_on(again)]) != sent:
-            raise fail(
-                "an answer that was stored as JSON goes back as it would have",
-                "another request",
-                scenario=shown.scenario.name,
-            )
+    for interaction, response in zip(shown.interactions, played.responses, strict=True):
+        sent = _sent(target, shown.scenario, response)
+        _check_sent(target, shown.scenario, response, sent)
+        _check_kept(target, shown.scenario, interaction, sent)
+        again = Response.model_validate_json(response.model_dump_json())
+        if _sent(target, shown.scenario, again) != sent:
+            rule = "an answer that was stored as JSON goes back as it would have"
+            raise fail(rule, "another request", scenario=shown.scenario.name)
 
 
 def check_survives_json(target: Target, shown: Shown) -> None:
@@ -73,7 +73,7 @@ def check_survives_json(target: Target, shown: Shown) -> None:
             )
 
 
-def _going_on(response: Response) -> list[str | Part | Message]:
+def _going_on(response: Response) -> list[Message]:
     """Return the answer with what another provider might have kept in it, and what follows it."""
     parts = [
         part.model_copy(update={"provider_state": {**part.provider_state, OTHER: {"signature": MARK}}})
@@ -81,11 +81,12 @@ def _going_on(response: Response) -> list[str | Part | Message]:
     ]
     answer = response.message.model_copy(update={"parts": tuple(parts)})
     results = [ToolResultPart(tool_call_id=call.id, name=call.name, content=RESULT) for call in response.tool_calls]
-    return [answer, Message.tool(*results) if results else Message.user(NEXT)]
+    return [Message.user(FIRST), answer, Message.tool(*results) if results else Message.user(NEXT)]
 
 
-def _sent(target: Target, scenario: Scenario, prompt: list[str | Part | Message]) -> bytes:
-    """Return the body of the next request; the answer to it is of no interest."""
+def _sent(target: Target, scenario: Scenario, response: Response) -> bytes:
+    """Return the body of the request that follows an answer; what comes of it is of no interest."""
+    prompt = _going_on(response)
     replay = Replay(ReplayAnswer(b"{}", 500))
     options = target.options(scenario)
     with httpx.Client(transport=ReplayTransport(replay)) as http, target.client(http) as client:
@@ -118,6 +119,28 @@ def _check_sent(target: Target, scenario: Scenario, response: Response, sent: by
         if not any(found == call.arguments for found in _objects(body)):
             found = f"the arguments {call.arguments} of {call.name} are nowhere in the next request"
             raise fail("a call goes back with its arguments", found, scenario=scenario.name, sent=shown)
+
+
+def _check_kept(target: Target, scenario: Scenario, interaction: Interaction, sent: bytes) -> None:
+    """Check that what only the provider understands is in the next request as it came, whether it was kept or not."""
+    rule = "what only its provider understands goes back to it, as it came"
+    look_at = "the provider_state of parts: it is kept by the decoder and sent by the encoding of the model's messages"
+    told = sent.decode("utf-8", "replace")
+    case = case_of(interaction)
+    if case is not None:
+        wanted, found = kept_of_answer(case), kept_in_request(case, json.loads(sent))
+        if wanted and wanted != found:
+            raise fail(rule, f"{found!r}, not {wanted!r}", scenario=scenario.name, sent=told, look_at=look_at)
+        return
+    texts = list(strings(json.loads(sent)))
+    for channel in channels_of(target, scenario, interaction):
+        whole = "".join(leaf.text for leaf in channel)
+        is_opaque = OPAQUE_NAME.search(channel[0].path.rpartition(".")[2])
+        if is_opaque and not any(whole in text for text in texts):
+            lost = [leaf.text for leaf in channel if not any(leaf.text in text for text in texts)]
+            if lost:
+                found = f"{lost[0]!r} at {channel[0].path} is nowhere in the next request"
+                raise fail(rule, found, scenario=scenario.name, sent=told, look_at=look_at)
 
 
 def _due(target: Target, response: Response) -> Iterator[str]:
