@@ -19,11 +19,13 @@ from core_llm_conformance.policy import Case as PolicyCase
 from core_llm_conformance.policy import changed_cases, problems_of, tests_of, unknown_xfails, xfails_of
 from core_llm_conformance.report.model import NotApplicable, Result
 from core_llm_conformance.scenario import Scenario, Shown
+from core_llm_conformance.scenarios import BY_NAME
 from core_llm_conformance.sockets import closed_sockets
 from core_llm_conformance.target import Target
 
 NOT_APPLICABLE: Final = "not-applicable"
 NOT_FOUND: Final = "not-found"
+_OF_SCENARIOS: Final = ("exchanges", "faults")
 TEST = pytest.StashKey["SuiteTest"]()
 """On an item: which test of the suite it is."""
 
@@ -162,11 +164,18 @@ def repeat(metafunc: pytest.Metafunc) -> None:
 
 def _result(item: pytest.Function, layer: str, test: object, xfail: Xfail | None) -> Result:
     level, scenario, mode = level_of(test), None, None
+    if layer in _OF_SCENARIOS:
+        scenario = BY_NAME.get(_case_id(item))  # a test may be repeated over names
     for value in _parameters(item).values():
-        if isinstance(value, Shown):
-            scenario, mode = value.scenario, value.mode
-        elif isinstance(value, Scenario):
-            scenario = value
+        match value:
+            case Shown():
+                scenario, mode = value.scenario, value.mode
+            case Scenario():
+                scenario = value
+            case (Shown() as first, *_):  # the same scenario in both modes
+                scenario = first.scenario
+            case _:
+                pass
     return Result(
         id=item.name,
         layer=layer,

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, get_args
 
+from core_llm import Settings
 from core_llm._capabilities import FEATURES, Support  # noqa: PLC2701  # the list of all that can be declared
 from core_llm._installed import PROVIDERS, installed  # noqa: PLC2701  # which distribution has the provider
-from core_llm_conformance.applicability import may_show, must_show
+from core_llm_conformance.applicability import may_show, modes_of, must_show
 from core_llm_conformance.cassette import Cassette
 from core_llm_conformance.failure import ConformanceFailure
 from core_llm_conformance.report.model import Capability, CassetteOrigin, ScenarioState, State, SuiteReport
@@ -72,10 +73,11 @@ def _origins(target: Target) -> Iterator[CassetteOrigin]:
 def _capabilities(target: Target) -> Iterator[Capability]:
     """Yield a row for each feature and knob that is declared or shown, for each model it is asked of."""
     declared = target.capabilities()
-    needed = {need for scenario in ALL for need in scenario.needs}
-    knobs = {f"settings.{name}" for name in declared.settings} | {need for need in needed if "." in need}
+    asked = {scenario.name: _asked(target, scenario) for scenario in ALL}
+    knobs = {f"settings.{name}" for name in declared.settings}
+    knobs |= {name for names in asked.values() for name in names if "." in name}
     for feature in (*sorted(FEATURES), *sorted(knobs)):
-        asking = [scenario for scenario in ALL if feature in scenario.needs]
+        asking = [scenario for scenario in ALL if feature in asked[scenario.name]]
         models = dict.fromkeys([target.model, *map(target.model_of, asking)])
         for model in models:
             there = [s.name for s in asking if target.model_of(s) == model and target.has_cassette(s)]
@@ -91,6 +93,17 @@ def _capabilities(target: Target) -> Iterator[Capability]:
                     shown_by=tuple(there) if support != "unsupported" else (),
                     untested=of_model.untested.get(feature) if support == "supported" else None,
                 )
+
+
+def _asked(target: Target, scenario: Scenario) -> set[str]:
+    """Return the features that a scenario shows: what it needs and sends, and the plainest the stream."""
+    if scenario.kind == "error":
+        return set()
+    options = scenario.options_for(target.capabilities(scenario))
+    settings = options.get("settings", Settings())
+    knobs = {*settings.model_fields_set, *(options.keys() & Settings.model_fields.keys())}
+    streams = {"streaming"} if scenario is ALL[0] and "stream" in modes_of(target, scenario) else set()
+    return {*scenario.needs, *(f"settings.{name}" for name in knobs), *streams}
 
 
 def _state(target: Target, scenario: Scenario) -> ScenarioState:

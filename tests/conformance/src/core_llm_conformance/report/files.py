@@ -16,8 +16,8 @@ Form = Literal["markdown", "json", "junit", "badge"]
 
 
 def as_json(report: Report) -> str:
-    """Return the report as JSON."""
-    return report.model_dump_json(indent=2) + "\n"
+    """Return the report as JSON; what is None is left out."""
+    return report.model_dump_json(indent=2, exclude_none=True) + "\n"
 
 
 FORMS: Final[Mapping[Form, tuple[str, Callable[[Report], str]]]] = {
@@ -56,7 +56,7 @@ def _lasting(form: Form, text: str) -> list[str]:
     """Return the lines that only change when the plugin does."""
     if form == "json":
         try:
-            text = Report.model_validate_json(text).model_dump_json(indent=2, exclude={"volatile"})
+            text = Report.model_validate_json(text).model_dump_json(indent=2, exclude_none=True, exclude={"volatile"})
         except ValueError:
             return text.splitlines()
     return [line for line in text.splitlines() if not line.endswith(VOLATILE_MARK)]

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
-from core_llm_conformance.report.model import NotApplicable, Outcome, Report, Result, SuiteReport, Verdict, Volatile
+from core_llm_conformance.report.model import (
+    Capability,
+    NotApplicable,
+    Outcome,
+    Report,
+    Result,
+    SuiteReport,
+    Verdict,
+    Volatile,
+)
 from core_llm_conformance.scenario import Level
 
 _WORST_FIRST: Final[tuple[Verdict, ...]] = ("fails", "partial", "conforms_but", "conforms")
 LAYERS: Final = ("contract", "exchanges", "faults", "payload")
 """Of a whole suite."""
+_OF_FEATURES: Final = ("contract", "payload")
+"""Layers whose tests are repeated over features and knobs."""
 
 
 def with_outcomes(
@@ -62,21 +73,32 @@ def count(results: Sequence[Result], level: Level) -> dict[Outcome, int]:
 def _judged(suite: SuiteReport) -> SuiteReport:
     """Return a suite's report with its verdict, and with what failed taken out of what is shown."""
     bad = {result.scenario for result in suite.results if result.scenario and result.outcome in ("failed", "xfailed")}
-    capabilities = tuple(
-        row.model_copy(
-            update={
-                "shown_by": tuple(name for name in row.shown_by if name not in bad),
-                "failing": tuple(name for name in row.shown_by if name in bad),
-            }
-        )
-        for row in suite.capabilities
-    )
+    capabilities = tuple(_proved(row, suite, bad) for row in suite.capabilities)
     scenarios = tuple(
         row.model_copy(update={"state": "failing"}) if row.state == "shown" and row.name in bad else row
         for row in suite.scenarios
     )
     update = {"verdict": _verdict(suite), "capabilities": capabilities, "scenarios": scenarios}
     return suite.model_copy(update=update)
+
+
+def _proved(row: Capability, suite: SuiteReport, bad: Collection[str]) -> Capability:
+    """Return the row of a feature with what shows it and what ought to."""
+    ends = (f"[{row.feature}]", f"[{row.feature.removeprefix('settings.')}]")
+    is_usual = row.model == suite.model  # those tests ask no other
+    of_it = [r for r in suite.results if is_usual and r.layer in _OF_FEATURES and r.id.endswith(ends)]
+    failing = [name for name in row.shown_by if name in bad]
+    failing += [_name(result) for result in of_it if result.outcome in ("failed", "xfailed")]
+    update = {
+        "shown_by": tuple(name for name in row.shown_by if name not in bad),
+        "tests": tuple(_name(result) for result in of_it if result.outcome == "passed"),
+        "failing": tuple(failing),
+    }
+    return row.model_copy(update=update)
+
+
+def _name(result: Result) -> str:
+    return result.id.partition("[")[0]
 
 
 def _verdict(suite: SuiteReport) -> Verdict:

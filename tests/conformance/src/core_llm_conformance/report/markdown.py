@@ -117,7 +117,7 @@ def _ages(suite: SuiteReport, report: Report) -> Iterator[str]:
 
 
 def _shown(row: Capability) -> str:
-    shown = ", ".join(f"`{name}`" for name in row.shown_by)
+    shown = ", ".join(f"`{name}`" for name in row.shown_by or dict.fromkeys(row.tests))
     failing = f"**failing: {', '.join(row.failing)}**" if row.failing else ""
     untested = f"untested: {row.untested}" if row.untested and not shown else ""
     return "; ".join(part for part in (shown, failing, untested) if part)

@@ -64,7 +64,8 @@ class Capability(_Part):
         model: As the provider names it.
         declared: The declaration.
         shown_by: The scenarios that show it: their cassettes are there and their tests passed.
-        failing: The scenarios that ought to.
+        tests: The tests of this very feature that passed, without their parameter.
+        failing: The scenarios and tests that ought to show it.
         untested: Why no cassette shows what is declared supported.
     """
 
@@ -72,6 +73,7 @@ class Capability(_Part):
     model: str
     declared: Literal["supported", "unsupported", "unknown"]
     shown_by: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
     failing: tuple[str, ...] = ()
     untested: str | None = None
 
