@@ -1,0 +1,303 @@
+"""A conversation with a mark in every part: each mark must be found in what is sent, in its order, and none be lost."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from core_llm import (
+    FilePart,
+    InvalidRequestError,
+    LocalProvider,
+    Message,
+    OutputSchema,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    ToolSpec,
+    UnsupportedError,
+)
+from core_llm_conformance.contract.samples import PIXEL, TOOL
+from core_llm_conformance.contract.sending import Probe, Sent, leaves
+from core_llm_conformance.each import Case
+from core_llm_conformance.failure import fail
+from core_llm_conformance.target import Target
+
+ODD_TEXT = 'Ærøskøbing 東京 \U0001f999 "quoted" \\ back\u2028line'
+"""A text that is another after it was escaped or encoded wrongly."""
+CALL = ToolCallPart(
+    id="call_a1",
+    name="get_weather",
+    arguments={"city": "mark-argument"},
+    raw_arguments='{"city": "mark-argument"}',
+)
+OTHER_CALL = CALL.model_copy(
+    update={"id": "call_b2", "arguments": {"city": "mark-second"}, "raw_arguments": '{"city": "mark-second"}'}
+)
+RESULT = ToolResultPart(tool_call_id="call_a1", name="get_weather", content="mark-result")
+OTHER_RESULT = ToolResultPart(tool_call_id="call_b2", name="get_weather", content="mark-other-result")
+MARKED_TOOL = ToolSpec(
+    name="mark_tool",
+    description="mark-description",
+    parameters={
+        "type": "object",
+        "properties": {"mark_property": {"type": "string", "description": "mark-property-says"}},
+        "required": ["mark_property"],
+    },
+)
+MARKED_OUTPUT = OutputSchema(
+    name="mark_output",
+    json_schema={"type": "object", "properties": {"mark_field": {"type": "integer"}}, "required": ["mark_field"]},
+)
+PDF = b"%PDF-1.4 mark"
+WAV = b"RIFF\x24\x00\x00\x00WAVEfmt mark"
+MP4 = b"\x00\x00\x00\x18ftypisom mark"
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A request with marks.
+
+    Attributes:
+        name: Of the case.
+        messages: The prompt.
+        marks: What must be in the request.
+        needs: The features without which it cannot be sent.
+        options: Of the call.
+        is_ordered: Whether the marks must come in this order.
+    """
+
+    name: str
+    messages: tuple[Message, ...]
+    marks: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+    is_ordered: bool = False
+
+
+def _asked(*parts: TextPart | FilePart) -> tuple[Message, ...]:
+    return (Message.user(TextPart(text="mark-before"), *parts, TextPart(text="mark-after")),)
+
+
+def _file(name: str, media_type: str, data: bytes, feature: str) -> Marked:
+    part = FilePart(media_type=media_type, data=data, name=name)
+    marks = ("mark-before", b64encode(data).decode(), "mark-after")
+    return Marked(feature.removesuffix("_input"), _asked(part), marks, (feature,))
+
+
+_TURNS = (Message.user("mark-question"), Message.assistant(CALL), Message.tool(RESULT))
+_TOOLS = {"tools": [TOOL]}
+MARKED = (
+    Marked("unicode", (Message.user(ODD_TEXT),), (ODD_TEXT,)),
+    Marked(
+        "texts", _asked(TextPart(text="mark-between")), ("mark-before", "mark-between", "mark-after"), is_ordered=True
+    ),
+    Marked(
+        "turns",
+        (
+            Message.user("mark-1"),
+            Message.assistant("mark-2"),
+            Message.user("mark-3"),
+            Message.assistant("mark-4"),
+            Message.user("mark-5"),
+        ),
+        ("mark-1", "mark-2", "mark-3", "mark-4", "mark-5"),
+        is_ordered=True,
+    ),
+    Marked(
+        "system",
+        (Message.system("mark-system"), Message.system("mark-second-system"), Message.user("mark-user")),
+        ("mark-system", "mark-second-system", "mark-user"),
+        ("system_prompt",),
+    ),
+    Marked(
+        "tools",
+        (Message.user("mark-question"),),
+        ("mark_tool", "mark-description", "mark_property", "mark-property-says", "get_weather"),
+        ("tools",),
+        {"tools": [MARKED_TOOL, TOOL]},
+    ),
+    Marked(
+        "named_tool",
+        (Message.user("mark-question"),),
+        ("mark_tool", "get_weather"),
+        ("tools", "tool_choice"),
+        {"tools": [MARKED_TOOL, TOOL], "tool_choice": "mark_tool"},
+    ),
+    Marked(
+        "tool_call",
+        _TURNS,
+        ("mark-question", "get_weather", "mark-argument", "mark-result"),
+        ("tools",),
+        _TOOLS,
+        is_ordered=True,
+    ),
+    Marked(
+        "parallel_calls",
+        (
+            Message.user("mark-question"),
+            Message.assistant("mark-said", CALL, OTHER_CALL),
+            Message.tool(RESULT, OTHER_RESULT),
+            Message.user("mark-next"),
+        ),
+        ("mark-question", "mark-said", "mark-argument", "mark-second", "mark-result", "mark-other-result", "mark-next"),
+        ("tools",),
+        _TOOLS,
+        is_ordered=True,
+    ),
+    Marked(
+        "result_of_parts",
+        (
+            *_TURNS[:2],
+            Message.tool(RESULT.model_copy(update={"content": (TextPart(text="mark-a"), TextPart(text="mark-b"))})),
+        ),
+        ("mark-a", "mark-b"),
+        ("tools",),
+        _TOOLS,
+        is_ordered=True,
+    ),
+    Marked(
+        "schema",
+        (Message.user("mark-question"),),
+        ("mark_field", "integer"),
+        ("structured_output",),
+        {"output": MARKED_OUTPUT},
+    ),
+    _file("pixel.png", "image/png", PIXEL, "image_input"),
+    _file("report.pdf", "application/pdf", PDF, "document_input"),
+    _file("sound.wav", "audio/wav", WAV, "audio_input"),
+    _file("film.mp4", "video/mp4", MP4, "video_input"),
+)
+"""Every kind of part. Reasoning is not here: only what a provider sent itself can be given back to it."""
+
+
+def marked(target: Target) -> Iterator[Case]:
+    """Yield the requests of which nothing is declared unsupported."""
+    if not isinstance(target.loaded, LocalProvider):
+        declared = target.capabilities()
+        for case in MARKED:
+            if all(declared.support(need) != "unsupported" for need in case.needs):
+                yield Case(case.name, case)
+
+
+def check_every_part_is_sent(target: Target, case: Marked) -> None:
+    """Raise unless all that a conversation holds is in the request, or the wire says that it cannot send it.
+
+    Raises:
+        ConformanceFailure: Something is lost, altered, or in another order.
+    """
+    rule = "every part of a conversation is sent, in its order, or refused by name; none is lost in silence"
+    with Probe(target) as probe:
+        caught = probe.stream([*case.messages], **case.options)
+    if caught.sent is None:
+        is_told = isinstance(caught.error, UnsupportedError | InvalidRequestError)
+        declared = [need for need in case.needs if target.capabilities().support(need) == "supported"]
+        if not is_told or (declared and len(declared) == len(case.needs)) or not case.needs:
+            raise fail(rule, f"nothing is sent: {caught.error}", look_at="the wire, or its declaration")
+        return
+    found = text_of(caught.sent)
+    missing = [mark for mark in case.marks if mark not in found]
+    if missing:
+        advice = "the wire's encode_request: is there a kind of part, or of message, that it passes over?"
+        raise fail(
+            rule, f"{', '.join(map(repr, missing))} is not in the request", sent=caught.sent.shown, look_at=advice
+        )
+    if case.is_ordered and _positions(found, case.marks) is None:
+        raise fail(rule, f"the order is not {', '.join(case.marks)}", sent=caught.sent.shown)
+
+
+def text_of(sent: Sent) -> str:
+    """Return every text in a request's body, in its order, names of fields included; JSON in texts is opened."""
+    return "\n".join(_texts(sent.json))
+
+
+def _texts(value: object) -> Iterator[str]:
+    for path, leaf in leaves(value):
+        yield from path[-1:]
+        yield from path[:-1]
+        if isinstance(leaf, str):
+            yield leaf
+            yield from _opened(leaf)
+
+
+def _opened(text: str) -> Iterator[str]:
+    if text[:1] in ("{", "["):
+        try:
+            inner = json.loads(text)
+        except ValueError:
+            return
+        yield from _texts(inner)
+
+
+def _positions(text: str, marks: tuple[str, ...]) -> list[int] | None:
+    """Return where the marks are, each after the one before; None if they are not in this order."""
+    found, at = [], 0
+    for mark in marks:
+        at = text.find(mark, at)
+        if at < 0:
+            return None
+        found.append(at)
+        at += len(mark)
+    return found
+
+
+def talking_tools(target: Target) -> Iterator[Case]:
+    """Yield one case for a provider that sends the results of tools."""
+    if not isinstance(target.loaded, LocalProvider) and target.capabilities().tools != "unsupported":
+        yield Case("tools", target.name)
+
+
+def check_failed_tool_is_told(target: Target) -> None:
+    """Raise unless the model is told that a tool failed: the request is another than for a result with the same text.
+
+    Raises:
+        ConformanceFailure: It is not.
+    """
+    failed = RESULT.model_copy(update={"is_error": True})
+    with Probe(target) as probe:
+        good = probe.stream([*_TURNS], tools=[TOOL]).sent
+        bad = probe.stream([*_TURNS[:2], Message.tool(failed)], tools=[TOOL]).sent
+    if good is not None and bad is not None and good.meaning == bad.meaning:
+        raise fail(
+            "the model is told that a tool failed",
+            "a result with is_error is sent like one without",
+            sent=bad.shown,
+            look_at="the wire's encoding of ToolResultPart; without a field for it, the text can begin with 'Error: '",
+        )
+
+
+def check_results_belong_to_their_calls(target: Target) -> None:
+    """Raise if the results of two calls of one tool cannot be told apart, where the wire has ids.
+
+    Raises:
+        ConformanceFailure: They cannot.
+    """
+    rule = "the id in a tool's result is that of its call, also where the wire wants ids of another form"
+    turns = [Message.user("Q"), Message.assistant(CALL, OTHER_CALL), Message.tool(RESULT, OTHER_RESULT)]
+    swapped = [*turns[:2], Message.tool(_named(RESULT, "call_b2"), _named(OTHER_RESULT, "call_a1"))]
+    renamed = [
+        turns[0],
+        Message.assistant(CALL.model_copy(update={"id": "call_c3"}), OTHER_CALL),
+        Message.tool(_named(RESULT, "call_c3"), OTHER_RESULT),
+    ]
+    with Probe(target) as probe:
+        base, other, third = (probe.stream([*one], tools=[TOOL]).sent for one in (turns, swapped, renamed))
+    if base is None or other is None or third is None or base.meaning == third.meaning:
+        return  # a wire that has no ids tells results by their order
+    if base.meaning == other.meaning:
+        raise fail(rule, "results that belong to each other's calls are sent alike", sent=base.shown)
+    ids = {
+        value
+        for path, value in leaves(base.json)
+        if isinstance(value, str) and value not in dict(leaves(third.json)).values()
+    }
+    for one in ids:
+        if [value for _, value in leaves(base.json)].count(one) < 2:  # noqa: PLR2004  # in the call and in its result
+            raise fail(rule, f"the id {one!r} is sent once, in the call or in its result alone", sent=base.shown)
+
+
+def _named(result: ToolResultPart, call_id: str) -> ToolResultPart:
+    return result.model_copy(update={"tool_call_id": call_id})
