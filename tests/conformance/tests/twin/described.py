@@ -6,6 +6,8 @@ import datetime as dt
 from collections.abc import Iterator
 from types import ModuleType
 
+from pydantic import JsonValue
+
 from core_llm import Provider
 from core_llm_conformance.applicability import may_show
 from core_llm_conformance.recording.descriptions import Description, Reply, Turn
@@ -34,10 +36,8 @@ def _turns(scenario: Scenario, bodies: ModuleType) -> list[Turn]:
             ids = [f"{bodies.MODEL.partition('-')[0]}-{name}" for name in MODELS]
             return [Turn(plain=[_json(bodies, page) for page in bodies.models()], expected={"ids": [*ids]})]
         case "embeddings":
-            vectors = [list(vector) for vector in VECTORS]
-            return [
-                Turn(plain=_json(bodies, bodies.embeddings()), expected={"vectors": [*vectors], "input_tokens": 21})
-            ]
+            vectors: list[JsonValue] = [list(vector) for vector in VECTORS]
+            return [Turn(plain=_json(bodies, bodies.embeddings()), expected={"vectors": vectors, "input_tokens": 21})]
         case "token_count":
             return [Turn(plain=_json(bodies, bodies.token_count()), expected={"tokens": 9})]
         case "error":

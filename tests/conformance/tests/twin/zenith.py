@@ -181,7 +181,7 @@ class ZenithWire(EmbeddingWire):
         return {DIALS[name]: value for name, value in given.items()}
 
     def _turn(self, message: Message) -> JSONObject:
-        blocks = [block for part in message.parts if (block := self._block(part)) is not None]
+        blocks: list[JSONValue] = [block for part in message.parts if (block := self._block(part)) is not None]
         return {"by": WHO[message.role], "blocks": blocks}
 
     def _block(self, part: Part) -> JSONValue:

@@ -33,10 +33,9 @@ def error(failed: Failed) -> bytes:
 
 def failing_stream(failed: Failed) -> bytes:
     """Return a stream that an error ends."""
-    said = (
-        [_opening(), *({"line": "say", "words": piece} for piece in Said(failed.after).pieces)] if failed.after else []
-    )
-    return b"".join(map(_line, [*said, _error(failed)]))
+    said: list[JsonObject] = [{"line": "say", "words": piece} for piece in Said(failed.after).pieces]
+    begun = [_opening(), *said] if said else []
+    return b"".join(map(_line, [*begun, _error(failed)]))
 
 
 def models() -> list[bytes]:
