@@ -87,7 +87,7 @@ def test_shutting_the_socket_down_wakes_a_stalled_read() -> None:
     """As a watchdog does it: the read breaks off, long before the guard against hanging."""
     replay = Replay(ReplayAnswer(b"part", ending="stall"))
     with (
-        httpx.Client(transport=ReplayTransport(replay), timeout=None) as http,
+        httpx.Client(transport=ReplayTransport(replay), timeout=60) as http,
         http.stream("GET", URL) as response,
         pytest.raises(httpx.ReadError, match="shut down"),
     ):

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType, TracebackType
 from typing import Literal, Protocol, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
 import anyio
+import anyio.lowlevel
 from pydantic import JsonValue, TypeAdapter
 
+from core_llm._loops import run_soon  # noqa: PLC2701  # wakes a task from a thread, on asyncio and trio
 from core_llm_conformance.corpus import Recording
 from core_llm_conformance.cuts import Cut, whole
 from core_llm_conformance.script import HANG_GUARD, ScriptError
 
-Ending = Literal["end", "reset", "short", "stall"]
+Ending = Literal["end", "reset", "short", "stall", "hang"]
 """How a body stops: as HTTP wants it, with the library's ReadError, with its RemoteProtocolError as where fewer bytes
-came than the content length said, or by saying no more until the read timeout."""
+came than the content length said, by saying no more until the read timeout, or until it is shut down."""
 
 _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
@@ -147,18 +149,28 @@ class PlayedBody:
         self._read_timeout = read_timeout
         self._library = library
         self._woken = threading.Event()
+        self._wake: Callable[[], None] | None = None
 
     def get_extra_info(self, name: str) -> PlayedBody | None:
         """Pass itself off as the socket behind the body: whoever shuts it down wakes a blocked read."""
         return self if name == "socket" else None
 
     def shutdown(self, how: int) -> None:  # noqa: ARG002  # what a socket has
-        """Wake a blocked read of the sync body, from any thread; it breaks off, as a socket's does."""
+        """Wake a blocked read, from any thread; it breaks off, as a socket's does, and so does every later one."""
         self._woken.set()
+        if self._wake is not None:
+            self._wake()
 
-    def _wait(self, seconds: float) -> None:
-        if self._woken.wait(seconds):
+    def _check(self) -> None:
+        if self._woken.is_set():
             raise cast("Exception", self._library.ReadError("shut down"))
+
+    async def _sleep(self, seconds: float) -> None:
+        with anyio.CancelScope() as scope:
+            self._wake = run_soon(scope.cancel)
+            if not self._woken.is_set():  # asked only now, so that no waking is missed
+                await anyio.sleep(seconds)
+        self._wake = None
 
     def _pieces(self) -> Iterator[bytes]:
         for piece in self._answer.cut(self._answer.body):
@@ -167,29 +179,45 @@ class PlayedBody:
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the pieces, then end as the answer says."""
+        interval = self._answer.interval
         for piece in self._pieces():
-            if self._answer.interval:
-                self._wait(self._answer.interval)
+            if interval:
+                self._woken.wait(interval)
+            self._check()
             yield piece
-        if self._answer.ending == "stall":
-            self._wait(HANG_GUARD if self._read_timeout is None else self._read_timeout)
+        if (silence := self._silence()) is not None:
+            self._woken.wait(silence)
         self._end()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the pieces, then end as the answer says; other tasks run between two pieces."""
+        interval = self._answer.interval
         for piece in self._pieces():
-            await anyio.sleep(self._answer.interval)
+            if interval:
+                await self._sleep(interval)
+            else:
+                await anyio.lowlevel.checkpoint()
+            self._check()
             yield piece
-        if self._answer.ending == "stall":
-            await (anyio.sleep_forever() if self._read_timeout is None else anyio.sleep(self._read_timeout))
+        if (silence := self._silence()) is not None:
+            await self._sleep(silence)
         self._end()
 
+    def _silence(self) -> float | None:
+        """Return the seconds for which nothing comes after the last piece, None if the end does."""
+        if self._answer.ending == "hang":
+            return HANG_GUARD
+        if self._answer.ending == "stall":
+            return HANG_GUARD if self._read_timeout is None else self._read_timeout
+        return None
+
     def _end(self) -> None:
+        self._check()
         if self._answer.ending == "reset":
             raise cast("Exception", self._library.ReadError("connection reset, as the test wants it"))
         if self._answer.ending == "short":
             raise cast("Exception", self._library.RemoteProtocolError("cut short, as the test wants it"))
-        if self._answer.ending == "stall":
+        if self._answer.ending in ("stall", "hang"):
             raise cast("Exception", self._library.ReadTimeout("nothing more came, as the test wants it"))
         self.is_exhausted = True
 

@@ -38,4 +38,5 @@ class ReplayTransport(TransportCore, httpx.BaseTransport, httpx.AsyncBaseTranspo
         """Answer a request of an async client."""
         answer, read_timeout = self.take(request, await request.aread())
         body = self.note(_Body(answer, read_timeout, httpx))
-        return httpx.Response(answer.status, headers=dict(answer.headers), stream=body)
+        extensions = {"network_stream": body}
+        return httpx.Response(answer.status, headers=dict(answer.headers), stream=body, extensions=extensions)

@@ -27,4 +27,5 @@ class Httpx2ReplayTransport(TransportCore, httpx2.BaseTransport, httpx2.AsyncBas
         """Answer a request of an async client."""
         answer, read_timeout = self.take(request, await request.aread())
         body = self.note(_Body(answer, read_timeout, httpx2))
-        return httpx2.Response(answer.status, headers=dict(answer.headers), stream=body)
+        extensions = {"network_stream": body}
+        return httpx2.Response(answer.status, headers=dict(answer.headers), stream=body, extensions=extensions)

@@ -1,11 +1,11 @@
-"""The faults layer: every streamed cassette, spoilt as networks and servers spoil answers. The checks are in `faults`."""
+"""The faults layer: streamed cassettes, spoilt as networks and servers spoil answers. The checks are in `faults`."""
 
 from __future__ import annotations
 
 from core_llm_conformance.applicability import streams, typical_streams
 from core_llm_conformance.base import SuiteBase
 from core_llm_conformance.each import each
-from core_llm_conformance.faults import cutting, damage, ending, strange
+from core_llm_conformance.faults import cutting, damage, ending, leaving, stalls, strange
 from core_llm_conformance.scenario import Shown
 from core_llm_conformance.target import Target
 
@@ -92,3 +92,18 @@ class FaultTests(SuiteBase):
     def test_not_a_stream(self, target: Target, shown: Shown) -> None:
         """A page, nothing, or something else with status 200 is never an empty success."""
         damage.check_not_a_stream(target, shown)
+
+    @each("shown", typical_streams)
+    def test_stall(self, target: Target, shown: Shown) -> None:
+        """Each limit of time holds, by its own name; what brings no content is no progress."""
+        stalls.check_stall(target, shown)
+
+    @each("shown", typical_streams)
+    def test_early_break(self, target: Target, shown: Shown) -> None:
+        """A stream that is left in the middle frees its connection and keeps what was taken."""
+        leaving.check_early_break(target, shown)
+
+    @each("shown", typical_streams)
+    def test_abort(self, target: Target, shown: Shown) -> None:
+        """A stream that is aborted, or whose task is cancelled, stops at once and keeps what was taken."""
+        leaving.check_abort(target, shown)
