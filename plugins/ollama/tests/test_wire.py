@@ -92,6 +92,23 @@ def test_tools_are_on_top() -> None:
     ]
 
 
+def test_a_failed_tool_says_so() -> None:
+    """The API has no mark for a failure, so the text begins with it."""
+    failed = ToolResultPart(tool_call_id="c1", name="weather", content="no such city", is_error=True)
+    assert body(Message.user("Weather?"), Message.tool(failed))["messages"][1] == {  # type: ignore[index]
+        "role": "tool",
+        "content": "Error: no such city",
+        "tool_name": "weather",
+    }
+
+
+def test_no_tool_can_be_forced() -> None:
+    """What the API has no field for is refused, also where the caller wants it sent all the same."""
+    with pytest.raises(UnsupportedError, match="cannot force or forbid tools") as raised:
+        body(tools=(ToolSpec(name="now"),), tool_choice="required")
+    assert raised.value.feature == "tool_choice"
+
+
 def test_images_go_by_content() -> None:
     """A picture is base64 beside the text; one by address cannot be sent."""
     picture = FilePart(media_type="image/png", data=b"\x89PNG")

@@ -149,7 +149,14 @@ class OllamaChat(OllamaEmbedding):
     framing: ClassVar[Framing] = "ndjson"
 
     def encode_request(self, request: Request) -> WireRequest:
-        """Return the HTTP request for `request`."""
+        """Return the HTTP request for `request`.
+
+        Raises:
+            UnsupportedError: A tool is forced or forbidden, a knob has no field, or a file is no image.
+        """
+        if request.tool_choice not in (None, "auto"):
+            msg = f"{self.provider} cannot force or forbid tools: its models call them when they like"
+            raise UnsupportedError(msg, feature="tool_choice", provider=self.provider, model=request.model)
         body: JSONObject = {
             "model": request.model,
             "messages": [encoded for message in request.messages for encoded in self._encode_message(message)],
@@ -281,7 +288,8 @@ class OllamaChat(OllamaEmbedding):
                 texts.append(inner.text)
             else:
                 images.append(self._encode_image(inner))
-        result: JSONObject = {"role": "tool", "content": "\n".join(texts)}
+        text = "\n".join(texts)  # there is no mark for a failure, so the text says it
+        result: JSONObject = {"role": "tool", "content": f"Error: {text}" if part.is_error else text}
         if part.name:
             result["tool_name"] = part.name
         return {**result, "images": images} if images else result
