@@ -127,7 +127,7 @@ def played_by_vcrpy(cassette: Cassette, library: Library = "httpx") -> Iterator[
     """
     vcr = importlib.import_module("vcr")
     module = importlib.import_module(library)
-    real = _doors(module)
+    real = doors(module)
     player = vcr.VCR(record_mode="none", match_on=("method", "path"))
     name = cassette.head.scenario
     try:
@@ -136,7 +136,7 @@ def played_by_vcrpy(cassette: Cassette, library: Library = "httpx") -> Iterator[
     except Exception as error:  # vcrpy raises anything at all
         raise fail("stock vcrpy loads a cassette", f"{type(error).__name__}: {error}", scenario=name) from error
     try:
-        _check_seen(library, real, _doors(module), name)
+        check_seen(library, real, doors(module), name)
         yield
     finally:
         played.__exit__(None, None, None)
@@ -163,7 +163,7 @@ def _refuse(request: httpx.Request) -> httpx.Response:
     raise ScriptError(f"vcrpy did not answer {request.method} {request.url.path}")
 
 
-def _doors(module: ModuleType) -> dict[str, object]:
+def doors(module: ModuleType) -> dict[str, object]:
     """Return the functions in place of which a vcrpy, old or new, puts its own."""
     return {
         f"{kind}.{name}": getattr(getattr(module, kind), name, None)
@@ -172,7 +172,18 @@ def _doors(module: ModuleType) -> dict[str, object]:
     }
 
 
-def _check_seen(library: Library, before: dict[str, object], now: dict[str, object], scenario: str) -> None:
+def check_seen(library: Library, before: dict[str, object], now: dict[str, object], scenario: str) -> None:
+    """Check that vcrpy has put functions of its own in place of a library's.
+
+    Args:
+        library: Its name.
+        before: Its `doors` without vcrpy.
+        now: Its `doors` inside of vcrpy's context.
+        scenario: For the failure.
+
+    Raises:
+        ConformanceFailure: It has not: whatever is sent goes live.
+    """
     replaced = {door.partition(".")[0] for door, function in before.items() if function is not now[door]}
     if (
         not {"HTTPTransport", "AsyncHTTPTransport", "MockTransport"} <= replaced

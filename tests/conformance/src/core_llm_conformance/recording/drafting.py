@@ -19,6 +19,7 @@ from core_llm_conformance._replay_core import Replay, ReplayAnswer, ReplayedRequ
 from core_llm_conformance.cassette import Cassette, Head, Interaction, InteractionHead, Origin
 from core_llm_conformance.conversation import Played, converse
 from core_llm_conformance.levels import SUITE_LEVEL
+from core_llm_conformance.matching import owned_by
 from core_llm_conformance.recording.allowed import allowed_request_headers, allowed_response_headers, allowed_url
 from core_llm_conformance.recording.descriptions import JsonObject, Reply
 from core_llm_conformance.recording.expecting import differing_fields, overlaid
@@ -108,7 +109,7 @@ def add_mode(
     replay = Replay(*(ReplayAnswer(reply.body, reply.status, reply.headers) for _, reply in replies))
     played = play_clean(target, scenario, mode, replay)
     draft.problems += [f"{mode}: {problem}" for problem in _misplayed(scenario, played, replay, len(turns))]
-    draft.accounted |= accounted_for(played)
+    draft.accounted |= {*accounted_for(played), *owned_by(target, scenario, played.responses).texts}
     heads = _heads(draft, scenario, mode, played, expected)
     for number, ((turn, reply), request) in enumerate(zip(replies, replay.requests, strict=False)):
         is_last_of_turn = number + 1 == len(replies) or replies[number + 1][0] != turn

@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from core_llm_conformance.recording.descriptions import JsonObject
-from core_llm_conformance.walk.expected import Expected, ExpectedCall
+from core_llm_conformance.walk.expected import Expected, ExpectedCall, ExpectedError
 
 _EXPECTED: TypeAdapter[Expected] = TypeAdapter(Expected)
 NAMES = tuple(field.name for field in fields(Expected))
@@ -41,13 +41,20 @@ def overlaid(told: Expected, given: JsonObject) -> Expected:
 def _is_same(name: str, wanted: object, made: object) -> bool:
     if name == "tool_calls" and isinstance(wanted, tuple) and isinstance(made, tuple):
         return len(wanted) == len(made) and all(map(_is_same_call, wanted, made))
-    if name == "error" and wanted is not None and made is not None:
-        same = ("kind", "status")
-        message: str = getattr(wanted, "message", "")
-        return all(getattr(wanted, field) == getattr(made, field) for field in same) and message in getattr(
-            made, "message", ""
-        )
+    if isinstance(wanted, ExpectedError) and isinstance(made, ExpectedError):
+        return _is_same_error(wanted, made)
     return wanted == made or (name == "model" and wanted is None)  # the response has the one that was asked for
+
+
+def _is_same_error(wanted: ExpectedError, made: ExpectedError) -> bool:
+    """Whether an error says what is expected; ours has the code or the type in one field, and always a status."""
+    codes = [word for word in (wanted.code, wanted.type) if word is not None]
+    return (
+        wanted.kind == made.kind
+        and wanted.message in made.message
+        and wanted.status in (None, made.status)
+        and (not codes or made.code in codes)
+    )
 
 
 def _is_same_call(wanted: ExpectedCall, made: ExpectedCall) -> bool:
