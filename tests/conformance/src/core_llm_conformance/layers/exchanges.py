@@ -9,6 +9,7 @@ from core_llm_conformance.exchanges.answers import check_scenario
 from core_llm_conformance.exchanges.claims import check_claim, check_nothing_denied, every_cassette
 from core_llm_conformance.exchanges.failing import check_error
 from core_llm_conformance.exchanges.going_back import check_message_goes_back, check_survives_json
+from core_llm_conformance.exchanges.in_process import asked_here, check_in_process
 from core_llm_conformance.exchanges.parity import (
     check_async_equals_sync,
     check_plain_equals_stream,
@@ -71,3 +72,8 @@ class ExchangeTests(SuiteBase):
     def test_survives_json(self, target: Target, shown: Shown) -> None:
         """An answer that was stored as JSON is the same when it is read."""
         check_survives_json(target, shown)
+
+    @each("scenario", asked_here, otherwise="it has a server, whose answers are recorded")
+    def test_in_process(self, target: Target, scenario: Scenario) -> None:
+        """A model in this process answers what any model can, sync and async."""
+        check_in_process(target, scenario)
