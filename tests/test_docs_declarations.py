@@ -27,8 +27,9 @@ REFERENCE = Path(__file__).resolve().parents[1] / "docs/reference"
 DECLARATIONS = re.compile(r"(?<=^```py\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 PUBLIC_BASES = {*core_llm.__all__, *wire.__all__, "ABC", "Protocol", "Exception", "UserWarning"}
-MADE_BY_OTHERS = {"AsyncStream", "Config", "Stream"}
+MADE_BY_OTHERS = {"AsyncStream", "Config", "Signal", "Stream"}
 """Classes that nobody makes by calling them."""
+KEPT_DECORATORS = ("property", "classmethod", "staticmethod")
 IN_WORDS = {"JSONObject", "JSONValue", "hookimpl"}
 """Public names that are another library's: words say what they are."""
 ALIAS_HOMES = ("_options", "_events", "_messages", "_response", "wire.base", "wire.frames", "wire.usage")
@@ -119,7 +120,7 @@ def without_body(node: ast.stmt) -> ast.stmt:
     """Return a function without what it does."""
     assert isinstance(node, FUNCTION)
     node.body = [ELLIPSIS]
-    node.decorator_list = [d for d in node.decorator_list if ast.unparse(d) in ("property", "classmethod")]
+    node.decorator_list = [d for d in node.decorator_list if ast.unparse(d) in KEPT_DECORATORS]
     return node
 
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from core_llm._embeddings import Embeddings, EmbedRequest, cosine_similarity, most_similar
     from core_llm._errors import (
         AbortedError,
-        AbortKind,
         AuthenticationError,
         BadRequestError,
         ConfigError,
@@ -129,7 +128,6 @@ if TYPE_CHECKING:
     from core_llm.hookspecs import hookimpl
 
 __all__ = [
-    "AbortKind",
     "AbortedError",
     "Approval",
     "ApprovalNeeded",
@@ -277,7 +275,7 @@ _HOMES = {
     "_config_model": "ConfigValues Limits ProviderConfig",
     "_embed_options": "EmbedOptions",
     "_embeddings": "EmbedRequest Embeddings cosine_similarity most_similar",
-    "_errors": "AbortKind AbortedError AuthenticationError BadRequestError ConfigError ConnectError ContentFilterError"
+    "_errors": "AbortedError AuthenticationError BadRequestError ConfigError ConnectError ContentFilterError"
     " ContextLengthError CoreLLMError DuplicateProviderError InvalidRequestError InvalidSettingError"
     " InvalidToolCallError MalformedResponseError MissingAPIKeyError NotFoundError OverloadedError"
     " PermissionDeniedError PluginError PluginLoadError ProviderError RateLimitError RequestTooLargeError"

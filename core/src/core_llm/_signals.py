@@ -25,9 +25,6 @@ from core_llm._timers import watchdog
 MAX_SECONDS = 30 * 24 * 3600.0
 """A time beyond thirty days is taken for a mistake, such as milliseconds for seconds."""
 
-Callback = Callable[[str | None], object]
-"""Called with the reason."""
-
 
 @dataclass(slots=True, frozen=True)
 class Fired:
@@ -265,7 +262,7 @@ class Signal:
             because = f": {fired.reason}" if fired.reason else ""
             raise AbortedError(f"the signal has fired{because}", reason=fired.reason, kind=fired.kind)
 
-    def add_callback(self, callback: Callback) -> Callable[[], None]:
+    def add_callback(self, callback: Callable[[str | None], object]) -> Callable[[], None]:
         """Call `callback` with the reason when the signal fires, once; at once if it has. Returns what takes it back.
 
         It runs in the thread that aborts; for a timeout, in a thread of its own. What it raises is logged.
