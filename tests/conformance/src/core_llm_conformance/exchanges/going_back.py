@@ -14,7 +14,7 @@ from core_llm_conformance._replay_core import Replay, ReplayAnswer
 from core_llm_conformance.cassette import Interaction
 from core_llm_conformance.conversation import play
 from core_llm_conformance.exchanges.evidence import channels_of
-from core_llm_conformance.exchanges.known_wires import case_of
+from core_llm_conformance.exchanges.known_wires import case_of, wire_of
 from core_llm_conformance.failure import fail
 from core_llm_conformance.opaque import kept_in_request, kept_of_answer
 from core_llm_conformance.replay import ReplayTransport
@@ -29,6 +29,7 @@ OPAQUE = 8
 """Characters from which a string kept for a provider is taken to be more than a word of its own."""
 OPAQUE_NAME = re.compile(r"(?i)signature|encrypted|opaque|redacted|seal$")
 """What fields are called whose strings only the provider understands, on wires that nobody here knows."""
+IS_ID = re.compile(r"(?i)(^|_)id$|Id$")
 RESULT = '{"temperature": 14, "sky": "rain"}'
 
 
@@ -46,7 +47,7 @@ def check_message_goes_back(target: Target, shown: Shown) -> None:
     played.check()
     for interaction, response in zip(shown.interactions, played.responses, strict=True):
         sent = _sent(target, shown.scenario, response)
-        _check_sent(target, shown.scenario, response, sent)
+        _check_sent(target, shown.scenario, interaction, response, sent)
         _check_kept(target, shown.scenario, interaction, sent)
         again = Response.model_validate_json(response.model_dump_json())
         if _sent(target, shown.scenario, again) != sent:
@@ -100,13 +101,13 @@ def _sent(target: Target, scenario: Scenario, response: Response) -> bytes:
     raise fail("an error of the server's is raised", "success on HTTP 500", scenario=scenario.name)
 
 
-def _check_sent(target: Target, scenario: Scenario, response: Response, sent: bytes) -> None:
+def _check_sent(target: Target, scenario: Scenario, interaction: Interaction, response: Response, sent: bytes) -> None:
     body: JsonValue = json.loads(sent)
     texts = list(strings(body))
     shown = sent.decode("utf-8", "replace")
     if MARK in shown:
         raise fail("what was kept for another provider is not sent", MARK, scenario=scenario.name, sent=shown)
-    for text in _due(target, response):
+    for text in _due("" if wire_of(interaction) else target.name, response):
         if not any(text in found for found in texts):
             raise fail(
                 "an answer goes back with all that its provider needs: text, calls, and what it keeps, unchanged",
@@ -143,28 +144,39 @@ def _check_kept(target: Target, scenario: Scenario, interaction: Interaction, se
                 raise fail(rule, found, scenario=scenario.name, sent=told, look_at=look_at)
 
 
-def _due(target: Target, response: Response) -> Iterator[str]:
-    """Yield the strings that must be in the next request."""
+def _due(keeper: str, response: Response) -> Iterator[str]:
+    """Yield the strings that must be in the next request.
+
+    Args:
+        keeper: The provider, if all that is kept for it must be there but ids: whether they go back may depend on
+            where the conversation is kept. Of a known wire it is known what must; that is `_check_kept`'s.
+        response: The answer.
+    """
     for part in response.message.parts:
         if part.kind == "text" and part.text:
             yield part.text
-        for text in strings(part.provider_state.get(target.name)):
-            if len(text) >= OPAQUE:
+        for name, text in _named(part.provider_state.get(keeper)):
+            if len(text) >= OPAQUE and not IS_ID.search(name):
                 yield text
     for call in response.tool_calls:
         yield call.name
 
 
-def strings(value: JsonValue) -> Iterator[str]:
-    """Yield every string of a JSON value."""
+def _named(value: JsonValue, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every string of a JSON value with the key under which it is."""
     if isinstance(value, str):
-        yield value
+        yield name, value
     elif isinstance(value, dict):
-        for item in value.values():
-            yield from strings(item)
+        for key, item in value.items():
+            yield from _named(item, key)
     elif isinstance(value, list):
         for item in value:
-            yield from strings(item)
+            yield from _named(item, name)
+
+
+def strings(value: JsonValue) -> Iterator[str]:
+    """Yield every string of a JSON value."""
+    return (text for _, text in _named(value))
 
 
 def _objects(value: JsonValue) -> Iterator[JsonValue]:
