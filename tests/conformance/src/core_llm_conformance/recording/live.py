@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
-from core_llm import Client, ClientOptions, Config
+from core_llm import Client, ClientOptions, Config, CoreLLMError
 from core_llm_conformance._replay_core import ReplayedRequest
 from core_llm_conformance.conversation import converse
 from core_llm_conformance.failure import fail
@@ -36,8 +36,11 @@ class Heard:
     reply: Reply
 
 
-def listen(target: Target, scenario: Scenario, mode: Mode, config: Config) -> list[Heard]:
-    """Ask the live API a scenario in one mode, and return what went over the wire to the provider's own address.
+def listen(target: Target, scenario: Scenario, mode: Mode, config: Config) -> tuple[list[Heard], CoreLLMError | None]:
+    """Ask the live API a scenario in one mode.
+
+    Returns:
+        What went over the wire to the provider's own address, and the error that ended the conversation, if one did.
 
     Args:
         target: The plugin, with the model that is to be asked.
@@ -57,12 +60,16 @@ def listen(target: Target, scenario: Scenario, mode: Mode, config: Config) -> li
         check_seen(LIBRARY, before, doors(library), scenario.name)
         with _client(target, scenario, config) as client:
             host = urlsplit(client.provider(target.name).base_url).netloc
-            converse(client, target, scenario, mode)
-    heard = [_heard(request, response) for request, response in tape.data]
-    if not heard:
-        raise fail("a scenario asks the provider something", "no request was heard", scenario=scenario.name)
+            played = converse(client, target, scenario, mode)
+    everything = [_heard(request, response) for request, response in tape.data]
     # What a plugin or a user's code asks elsewhere (a token, say) is no part of the conversation.
-    return [one for one in heard if not host or urlsplit(one.request.url).netloc == host]
+    heard = [one for one in everything if not host or urlsplit(one.request.url).netloc == host]
+    if heard:
+        return heard, played.error
+    if played.error is not None:
+        raise played.error
+    found = f"no request to {host} was heard; {len(everything)} to others were"
+    raise fail("a scenario asks the provider something", found, scenario=scenario.name)
 
 
 def live_config(target: Target, config: Config) -> Config:

@@ -124,13 +124,16 @@ class _Recording:
 
     def _add(self, mode: Mode) -> None:
         """Record one mode and add it to the draft."""
-        heard = listen(self.live, self.scenario, mode, self.config)
+        heard, error = listen(self.live, self.scenario, mode, self.config)
         self.heard += heard
         status = heard[-1].reply.status
-        if self.scenario.kind == "error" and status != self.scenario.status:
+        if self.scenario.kind != "error" and error is not None:
+            self.draft.problems.append(f"{mode}, live: {type(error).__name__}: {error}")
+        elif self.scenario.kind == "error" and status != self.scenario.status:
             self.draft.problems.append(
                 f"{mode}: the server answered {status}, not {self.scenario.status}; compose this one"
             )
+        if self.draft.problems:
             return
         replay = Replay(*(ReplayAnswer(one.reply.body, one.reply.status, one.reply.headers) for one in heard))
         played = play_clean(self.target, self.scenario, mode, replay)
