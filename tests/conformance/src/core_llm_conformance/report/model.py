@@ -117,8 +117,8 @@ class SuiteReport(_Part):
     name: str
     provider: str
     model: str
-    plugin: str | None
-    version: str | None
+    plugin: str | None = None
+    version: str | None = None
     layers: tuple[str, ...]
     verdict: Verdict
     problems: tuple[str, ...] = ()
