@@ -197,9 +197,10 @@ class ZenithWire(EmbeddingWire):
                 return {"file": {"kind": kind, "data": b64encode(data or b"").decode()}}
             case ToolCallPart(id=ref, name=name, arguments=arguments):
                 return {"call": {"ref": ref, "tool": name, "input": arguments}}
-            case ToolResultPart(tool_call_id=ref, content=content):
+            case ToolResultPart(tool_call_id=ref, content=content, is_error=is_error):
                 texts = (part.text for part in content if isinstance(part, TextPart))
-                return {"result": {"ref": ref, "out": content if isinstance(content, str) else "\n".join(texts)}}
+                result: JSONObject = {"ref": ref, "out": content if isinstance(content, str) else "\n".join(texts)}
+                return {"result": {**result, "failed": True} if is_error else result}
             case _:
                 return None
 

@@ -219,12 +219,24 @@ def import_plugin(module: str, file: str) -> None:
     if not file:
         importlib.import_module(module)
         return
+    _make_parents(module, Path(file))
     spec = importlib.util.spec_from_file_location(module, file)
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} cannot be imported")
     made = importlib.util.module_from_spec(spec)
     sys.modules[module] = made
     spec.loader.exec_module(made)
+
+
+def _make_parents(module: str, file: Path) -> None:
+    """Make empty packages of the folders above a file, so that what it imports beside itself is found."""
+    folder = file.parent.parent if file.stem == "__init__" else file.parent
+    package = module.rpartition(".")[0]
+    while package:
+        made = types.ModuleType(package)
+        made.__path__ = [str(folder)]
+        sys.modules[package] = made
+        folder, package = folder.parent, package.rpartition(".")[0]
 
 
 def main() -> None:

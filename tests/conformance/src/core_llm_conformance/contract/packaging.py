@@ -140,12 +140,12 @@ def readme_of(found: Distribution) -> str:
     if folder is not None and (folder / "pyproject.toml").is_file():
         project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8")).get("project", {})
         readme = project.get("readme", "")
-        name = readme.get("file", "") if isinstance(readme, dict) else readme
+        name = str(readme.get("file", "") if isinstance(readme, dict) else readme)
         if name and (folder / name).is_file():
             return (folder / name).read_text(encoding="utf-8")
     text = found.read_text("METADATA") or found.read_text("PKG-INFO") or ""
     message = email.parser.HeaderParser().parsestr(text)
-    description: object = message.get("Description") or message.get_payload()
+    description: object = message["Description"] or message.get_payload()
     return description if isinstance(description, str) else ""
 
 

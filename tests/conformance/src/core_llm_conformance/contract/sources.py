@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import importlib.metadata
 import importlib.util
 import inspect
@@ -69,9 +70,20 @@ def module_of(target: Target) -> PluginModule | None:
     file = getattr(sys.modules.get(kind.__module__), "__file__", None)
     if file is None or kind.__module__.rpartition(".")[2].startswith(TESTS):
         return None
-    spec = _spec(kind.__module__)
-    is_found = spec is not None and spec.origin is not None and Path(spec.origin) == Path(file)
-    return PluginModule(kind.__module__, None if is_found else Path(file))
+    return PluginModule(kind.__module__, None if _is_on_the_path(kind.__module__, Path(file)) else Path(file))
+
+
+def _is_on_the_path(name: str, file: Path) -> bool:
+    """Whether another interpreter finds a module by its name; this one may have it from elsewhere."""
+    spec: importlib.machinery.ModuleSpec | None = None
+    path: list[str] | None = None
+    parts = name.split(".")
+    for number in range(len(parts)):
+        spec = importlib.machinery.PathFinder.find_spec(".".join(parts[: number + 1]), path)
+        if spec is None:
+            return False
+        path = list(spec.submodule_search_locations or ())
+    return spec is not None and spec.origin is not None and Path(spec.origin) == file
 
 
 def _spec(name: str) -> importlib.machinery.ModuleSpec | None:
