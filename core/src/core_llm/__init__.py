@@ -102,7 +102,7 @@ if TYPE_CHECKING:
     from core_llm._provider import Auth, BearerAuth, HeaderAuth, LocalChannel, LocalProvider, OutgoingRequest, Provider
     from core_llm._request import NamedToolChoice, OutputSchema, Request, Settings, ToolSpec
     from core_llm._response import AttemptRecord, FinishReason, Response, ResumePoint, Usage
-    from core_llm._retries import Fallback, Retries
+    from core_llm._retries import Fallback, Recovery, Retries
     from core_llm._runs.approval import Approval
     from core_llm._runs.async_run import AsyncRun
     from core_llm._runs.limits import RunLimits
@@ -199,6 +199,7 @@ __all__ = [
     "RawEvent",
     "ReasoningDelta",
     "ReasoningPart",
+    "Recovery",
     "RefusalDelta",
     "RefusalPart",
     "Request",
@@ -290,7 +291,7 @@ _HOMES = {
     "_provider": "Auth BearerAuth HeaderAuth LocalChannel LocalProvider OutgoingRequest Provider",
     "_request": "NamedToolChoice OutputSchema Request Settings ToolSpec",
     "_response": "AttemptRecord FinishReason Response ResumePoint Usage",
-    "_retries": "Fallback Retries",
+    "_retries": "Fallback Recovery Retries",
     "_signals": "Signal SignalController",
     "_runs.approval": "Approval",
     "_runs.async_run": "AsyncRun",

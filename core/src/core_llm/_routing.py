@@ -76,7 +76,7 @@ class Routing:
 
     def _offered(self, name: str) -> Route | None:
         """Return the route that a plugin offers for a name."""
-        found: dict[str, Route] = {}
+        found: list[tuple[str, Route]] = []
         for hook in self._registry.implementations("core_llm_find_route"):
             try:
                 route = hook.call(model=name)
@@ -86,12 +86,13 @@ class Routing:
                 cause = RedactedCause.of(error)
                 raise PluginError(f"{hook.label} failed when asked for the route {name!r}: {cause}") from cause
             if isinstance(route, Route):
-                found[hook.label] = route
+                found.append((hook.label, route))
             elif route is not None:
                 raise PluginError(f"{hook.label}: core_llm_find_route returns a {type(route).__name__}, not a Route")
         if len(found) > 1:
-            raise PluginError(f"the route {name!r} is offered twice: by {' and by '.join(found)}; remove one of them")
-        return next(iter(found.values()), None)
+            names = " and by ".join(label for label, _ in found)
+            raise PluginError(f"the route {name!r} is offered twice: by {names}; remove one of them")
+        return found[0][1] if found else None
 
     def check(self, name: str | None, inside: tuple[str | None, ...] = ()) -> None:
         """Look up everything that a name may lead to, once.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core_llm._attempts import Attempt, FailedAttempt
-from core_llm._errors import CoreLLMError, ProviderError, StatusError
+from core_llm._errors import CoreLLMError, ProviderError, RedactedCause, StatusError
 from core_llm._events import AttemptEvent, FellBack, Restarted, Resumed, Retrying
 from core_llm._provider import LocalProvider
 from core_llm._stream.effects import Sleep, Steps
@@ -46,7 +46,11 @@ def failed_attempt(call: CallState, number: int, error: CoreLLMError) -> FailedA
 def next_attempt(call: CallState, history: list[FailedAttempt]) -> Following | None:
     """Return what the policy wants next; a target that cannot take the request joins the history, and it goes on."""
     while call.control.renew() and len(history) < MAX_ATTEMPTS:
-        attempt = call.policy.next_attempt(history)
+        try:
+            attempt = call.policy.next_attempt(history)
+        except Exception as raised:  # noqa: BLE001  # a stranger's code must not hide what the call failed with
+            history[-1].error.add_note(f"the policy of the call failed in its turn: {RedactedCause.of(raised)}")
+            return None
         if attempt is None or not call.has_time_for(attempt.delay) or not _is_allowed(history[-1], attempt):
             return None
         if attempt.model is None or call.target.target is None:

@@ -22,9 +22,9 @@ def inprocess(call: CallState, provider: LocalProvider) -> Step:
             events = call.handed(call.within_limit(outcome), None, request.model)
             call.accumulator.begin(events)
             yield events
-            if call.is_exhausted:
+            if (exhaustion := call.exhaustion()) is not None:
                 yield Close(is_reusable=False)
-                return call.interruption()
+                return exhaustion
         if call.had_content:
             call.arm("between_events", call.between)
         else:

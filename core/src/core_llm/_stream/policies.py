@@ -16,6 +16,7 @@ from core_llm._errors import (
     CoreLLMError,
     InvalidToolCallError,
     MissingAPIKeyError,
+    PluginError,
     ProviderError,
     RateLimitError,
     RequestTooLargeError,
@@ -157,6 +158,9 @@ class RoutedPolicy(AttemptPolicy):
             frame = self._frames[-1]
             attempt = frame.policy.next_attempt(frame.history)
             if attempt is None:
+                if not frame.history:
+                    msg = f"the route {frame.entered.model or 'of the call'!r} names no model to begin with"
+                    raise PluginError(msg)
                 self._leave()
                 continue
             if not frame.history:  # entering a route is one step with the first attempt in it
@@ -176,7 +180,7 @@ class RoutedPolicy(AttemptPolicy):
     def _leave(self) -> None:
         """Give up the innermost route: for the one around it, that was one failed attempt."""
         frame = self._frames.pop()
-        if self._frames and frame.history:
+        if self._frames:
             self._frames[-1].history.append(replace(frame.history[-1], attempt=frame.entered))
 
 

@@ -60,7 +60,7 @@ def streamed(call: CallState, framing: Framing) -> Step:
     intake = Intake(call, decoder, framing)
     take, begin = intake.take, call.accumulator.begin
     limit: Limit = "first_event"
-    seconds, waited, is_armed = call.first, call.waited_for_head, False
+    seconds, waited, is_armed, has_ended = call.first, call.waited_for_head, False, False
     chunk: Outcome = b""
     may_be_plain = framing == "sse"
     while intake.error is None and not decoder.is_done and type(chunk) is bytes:
@@ -78,33 +78,33 @@ def streamed(call: CallState, framing: Framing) -> Step:
             if chunk.lstrip()[:1] in NOT_EVENTS:
                 return (yield from plain(call, chunk))
             may_be_plain = not chunk.strip()
-        was_complete = decoder.is_complete
         events = take(chunk) if type(chunk) is bytes or chunk is None else []
-        is_progress = bool(events) and (type(events[-1]) not in NO_PROGRESS or _is_progress(events))
-        is_progress = is_progress or decoder.is_complete is not was_complete
-        waited = 0.0 if is_progress else waited + monotonic() - now
-        if is_progress and (limit != "between_events" or decoder.is_complete):
-            limit, is_armed = "between_events", False
-            seconds = min(call.between, MARKER_GRACE_SECONDS) if decoder.is_complete else call.between
+        if (events and type(events[-1]) not in NO_PROGRESS) or _is_progress(events, has_ended < decoder.is_complete):
+            waited = 0.0
+            if limit != "between_events" or decoder.is_complete:
+                limit, is_armed, has_ended = "between_events", False, decoder.is_complete
+                seconds = min(call.between, MARKER_GRACE_SECONDS) if has_ended else call.between
+        else:
+            waited += monotonic() - now
         if not events:
             continue
         if call.is_watched or not call.had_content:
             events = call.handed(call.within_limit(events), decoder.id, decoder.model)
-            if call.is_exhausted:
-                intake.error = call.interruption()
+            intake.error = intake.error or call.exhaustion()
         begin(events)
         yield events
     return (yield from _ended(call, decoder, intake.error, chunk))
 
 
-def _is_progress(events: list[StreamEvent]) -> bool:
-    return any(type(event) not in NO_PROGRESS for event in events)
+def _is_progress(events: list[StreamEvent], is_end: bool) -> bool:  # noqa: FBT001  # the hot path's
+    """Whether anything came: the terminal marker, or an event that brings something."""
+    return is_end or any(type(event) not in NO_PROGRESS for event in events)
 
 
 def _ended(call: CallState, decoder: Decoder, error: CoreLLMError | None, last: Outcome) -> Step:
     """Finish an answer whose terminal marker came; otherwise keep what there is, and return the error."""
     was_read = not isinstance(last, Failed | Interrupted)
-    if call.is_exhausted:  # what was decoded beyond its limit of tokens belongs to no response
+    if call.exhaustion() is not None:  # what was decoded beyond its limit of tokens belongs to no response
         yield Close(is_reusable=False)
         return error
     if decoder.is_complete:

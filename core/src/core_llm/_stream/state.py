@@ -16,6 +16,7 @@ from core_llm._errors import (
     TransportError,
 )
 from core_llm._events import Finish, RawEvent, StreamEvent, StreamStart, UsageUpdate
+from core_llm._logging import logger
 from core_llm._response import Response, Usage
 from core_llm._stream import faults
 from core_llm._stream.accumulate import Accumulator
@@ -104,13 +105,12 @@ class CallState:
         if self.plan.signal is not None:
             self.control.follow(self.plan.signal)
 
-    @property
-    def is_exhausted(self) -> bool:
-        """Whether the stream wanted more tokens than its signal has left; what came beyond was not handed on."""
-        return self.meter is not None and self.meter.is_exhausted
+    def exhaustion(self) -> CoreLLMError | None:
+        """Return the error of a stream that wanted more tokens than its signal has left; what came beyond is dropped."""
+        return self.interruption() if self.meter is not None and self.meter.is_exhausted else None
 
     def within_limit(self, events: list[StreamEvent]) -> list[StreamEvent]:
-        """Return the events of a stream that a signal's limit of tokens lets pass; see `is_exhausted`."""
+        """Return the events of a stream that a signal's limit of tokens lets pass; see `exhaustion`."""
         return events if self.meter is None else list(self.meter.taken(events))
 
     @property
@@ -215,7 +215,10 @@ class CallState:
         self.plan.rules.budget.give_back(was_retried=self.attempt.model is None and not self.ledger.is_empty)
         if self.plan.keys is not None:
             self.plan.keys.prefer(self.secret)
-        self.policy.succeeded(self.attempt)
+        try:
+            self.policy.succeeded(self.attempt)
+        except Exception as error:  # noqa: BLE001  # a stranger's code must not harm an answer that is whole
+            logger.warning("the policy of a call raised %s: %s", type(error).__name__, error)
         response = self.ledger.whole(response, record_of(self.plan, self.attempt, response.usage))
         self.response = response
         finish = Finish(response.finish_reason or "other", response.usage, response)
