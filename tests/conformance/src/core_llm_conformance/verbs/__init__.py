@@ -36,7 +36,7 @@ def _about_the_plugin(verb: Callable[..., None]) -> Callable[..., None]:
             "-m", "--model", metavar="NAME", help="The model that the scenarios ask, as the provider names it."
         ),
         click.option("--cassettes", metavar="DIR", type=file, help="The cassettes' folder, if not tests/cassettes."),
-        click.option("--base-url", metavar="URL", help="The address of the server, if not the provider's own."),
+        click.option("--base-url", metavar="URL", help="Its base_url in the configuration, if not its own."),
         click.option(
             "-o", "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the provider."
         ),
@@ -84,6 +84,31 @@ def run(
     arguments += ["-v" if is_verbose else "-q"]
     arguments += [f"--core-llm-report={report.absolute()}"] if report else []
     click.get_current_context().exit(run_suite(asked, arguments))
+
+
+@conformance.command()
+@_about_the_plugin
+@click.argument("scenarios", nargs=-1, metavar="[SCENARIO]...")
+@click.option("--source", metavar="TEXT", help="Which server answers, with its version, if not the provider's own.")
+@click.option("--served-model", metavar="NAME", help="What that server calls its model.")
+@click.option("--compose", "descriptions", metavar="FILE", type=click.Path(path_type=Path), help="Compose, not record.")
+def record(
+    asked: Asked,
+    scenarios: tuple[str, ...],
+    *,
+    source: str | None,
+    served_model: str | None,
+    descriptions: Path | None,
+) -> None:
+    """Record the cassettes of PROVIDER from the live API: each SCENARIO, or all that the plugin may show.
+
+    Key and address come from the usual places. What is recorded is scrubbed, searched for secrets and played back, and
+    only then takes its place. With --compose, answers come from a file of descriptions and are marked as documented.
+    """
+    from core_llm_conformance.verbs.recording import make_cassettes  # noqa: PLC0415
+
+    code = make_cassettes(asked, scenarios, descriptions=descriptions, source=source, served_model=served_model)
+    click.get_current_context().exit(code)
 
 
 @conformance.command()
