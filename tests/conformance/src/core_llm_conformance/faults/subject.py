@@ -30,7 +30,7 @@ from core_llm_conformance.failure import fail
 from core_llm_conformance.faults import rules
 from core_llm_conformance.faults.framed import Framed, Piece
 from core_llm_conformance.replay import Ending, ReplayAnswer
-from core_llm_conformance.scenario import Shown
+from core_llm_conformance.scenario import Scenario, Shown
 from core_llm_conformance.target import Target
 from core_llm_conformance.walk import Expected
 from core_llm_conformance.wires import WIRES, Walk
@@ -76,11 +76,38 @@ class Capture:
 
 
 @dataclass
-class Subject:
+class Asked:
+    """What is asked of the plugin under test.
+
+    Attributes:
+        target: The plugin.
+        scenario: What it is asked; of a conversation, the first turn.
+    """
+
+    target: Target
+    scenario: Scenario
+
+    @property
+    def model_id(self) -> str:
+        """The model that is asked."""
+        return self.target.model_id(self.scenario)
+
+    @property
+    def prompt(self) -> Prompt | None:
+        """What is asked; every turn's answer is played to the first turn's request."""
+        return self.scenario.prompt
+
+    def options(self, limits: Limits | None = None) -> CallOptions:
+        """Return the options of the call."""
+        options = self.scenario.options_for(self.target.capabilities(self.scenario))
+        return options if limits is None else {**options, "limits": limits}
+
+
+@dataclass
+class Subject(Asked):
     """One streamed answer and how it is asked for.
 
     Attributes:
-        target: The plugin under test.
         shown: The scenario that the answer is of.
         interaction: The turn of it.
         whole: What the undisturbed answer came to; set by `trials.subjects`.
@@ -88,7 +115,6 @@ class Subject:
         request: The request as the wire format gets it.
     """
 
-    target: Target
     shown: Shown
     interaction: Interaction
     whole: Response = field(default_factory=Response)
@@ -100,32 +126,6 @@ class Subject:
         """The scenario as failures name it, with the turn if there are several."""
         turn = self.interaction.head.turn
         return self.shown.test_id if len(self.shown.interactions) == 1 else f"{self.shown.test_id}, turn {turn}"
-
-    @property
-    def model_id(self) -> str:
-        """The model that is asked."""
-        return self.target.model_id(self.shown.scenario)
-
-    @property
-    def prompt(self) -> Prompt | None:
-        """What is asked; every turn's answer is played to the first turn's request."""
-        return self.shown.scenario.prompt
-
-    def options(self, limits: Limits | None = None) -> CallOptions:
-        """Return the options of the call."""
-        scenario = self.shown.scenario
-        options = scenario.options_for(self.target.capabilities(scenario))
-        return options if limits is None else {**options, "limits": limits}
-
-    @cached_property
-    def decoding(self) -> Decoder:
-        """A decoder that was fed the whole answer."""
-        decoder = self.decoder()
-        for piece in self.framed.pieces:
-            if decoder.is_done:
-                break
-            self.feed(decoder, piece)
-        return decoder
 
     def decoder(self) -> Decoder:
         """Return a new decoder."""

@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self, TypeVar, Unpack
 from zlib import crc32
 
 import anyio
 import httpx
 
-from core_llm import AsyncClient, Client, Limits, check_events
+from core_llm import AsyncClient, Client, ClientOptions, Limits, check_events
 from core_llm_conformance.failure import ConformanceFailure, fail
 from core_llm_conformance.faults import rules
 from core_llm_conformance.faults.framed import Framed
 from core_llm_conformance.faults.rules import Broken, Played
-from core_llm_conformance.faults.subject import Capture, Subject
+from core_llm_conformance.faults.subject import Asked, Capture, Subject
 from core_llm_conformance.replay import Replay, ReplayAnswer, ReplayTransport
 from core_llm_conformance.scenario import Shown
 from core_llm_conformance.target import Target
@@ -67,11 +67,11 @@ class Trial:
 class Player:
     """A sync client whose calls are answered as each trial says."""
 
-    def __init__(self, subject: Subject, capture: Capture | None = None) -> None:
-        self._subject = subject
+    def __init__(self, asked: Asked, **options: Unpack[ClientOptions]) -> None:
+        self._asked = asked
         self._transport = ReplayTransport([])
         self.http = httpx.Client(transport=self._transport, trust_env=False)
-        self.client: Client = subject.target.client(self.http, plugins=[] if capture is None else [capture])
+        self.client: Client = asked.target.client(self.http, **options)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -89,8 +89,8 @@ class Player:
 
     def play(self, answer: ReplayAnswer, limits: Limits | None = None) -> Played:
         """Make one call and take all its events."""
-        subject, replay, played = self._subject, self.script(answer), Played()
-        stream = self.client.stream(subject.model_id, subject.prompt, **subject.options(limits))
+        asked, replay, played = self._asked, self.script(answer), Played()
+        stream = self.client.stream(asked.model_id, asked.prompt, **asked.options(limits))
         try:
             with stream:
                 for event in check_events(stream):
@@ -101,16 +101,27 @@ class Player:
         played.response, played.bodies, played.requests = stream.response, replay.bodies, replay.requests
         return played
 
+    def generate(self, answer: ReplayAnswer) -> Played:
+        """Ask for a plain answer in one call."""
+        asked, replay, played = self._asked, self.script(answer), Played(runner="sync, plain")
+        try:
+            played.response = self.client.generate(asked.model_id, asked.prompt, **asked.options())
+            played.is_success = True
+        except Exception as error:  # noqa: BLE001  # whatever comes out is judged
+            played.error = error
+        played.bodies, played.requests = replay.bodies, replay.requests
+        return played
+
 
 class AsyncPlayer:
     """The same with the async client; one call at a time."""
 
-    def __init__(self, subject: Subject, runner: str = "asyncio") -> None:
-        self._subject = subject
+    def __init__(self, asked: Asked, runner: str = "asyncio", **options: Unpack[ClientOptions]) -> None:
+        self._asked = asked
         self._runner = runner
         self._transport = ReplayTransport([])
         self.http = httpx.AsyncClient(transport=self._transport, trust_env=False)
-        self.client: AsyncClient = subject.target.async_client(self.http)
+        self.client: AsyncClient = asked.target.async_client(self.http, **options)
 
     async def __aenter__(self) -> Self:
         """Return itself."""
@@ -128,8 +139,8 @@ class AsyncPlayer:
 
     async def play(self, answer: ReplayAnswer, limits: Limits | None = None) -> Played:
         """Make one call and take all its events."""
-        subject, replay, played = self._subject, self.script(answer), Played(runner=self._runner)
-        stream = self.client.stream(subject.model_id, subject.prompt, **subject.options(limits))
+        asked, replay, played = self._asked, self.script(answer), Played(runner=self._runner)
+        stream = self.client.stream(asked.model_id, asked.prompt, **asked.options(limits))
         try:
             async with stream:
                 async for event in stream:
@@ -156,7 +167,7 @@ def subjects(target: Target, shown: Shown) -> Iterator[Subject]:
     for interaction in shown.interactions:
         known = _known.get(id(interaction))
         if known is None or known.target is not target or known.interaction is not interaction:
-            known = _played(Subject(target, shown, interaction))
+            known = _played(Subject(target, shown.scenario, shown, interaction))
             if len(_known) >= MOST_KNOWN:
                 _known.clear()
             _known[id(interaction)] = known
@@ -165,7 +176,7 @@ def subjects(target: Target, shown: Shown) -> Iterator[Subject]:
 
 def _played(subject: Subject) -> Subject:
     capture = Capture()
-    with Player(subject, capture) as player:
+    with Player(subject, plugins=[capture]) as player:
         played = player.play(subject.answer(subject.interaction.body))
     if not played.is_success or played.response is None or capture.request is None:
         raise fail(

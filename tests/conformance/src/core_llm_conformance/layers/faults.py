@@ -5,8 +5,9 @@ from __future__ import annotations
 from core_llm_conformance.applicability import streams, typical_streams
 from core_llm_conformance.base import SuiteBase
 from core_llm_conformance.each import each
-from core_llm_conformance.faults import cutting, damage, ending, leaving, stalls, strange
+from core_llm_conformance.faults import cutting, damage, ending, leaving, secrets, stalls, statuses, strange
 from core_llm_conformance.scenario import Shown
+from core_llm_conformance.scenarios.errors import DerivedError
 from core_llm_conformance.target import Target
 
 
@@ -107,3 +108,23 @@ class FaultTests(SuiteBase):
     def test_abort(self, target: Target, shown: Shown) -> None:
         """A stream that is aborted, or whose task is cancelled, stops at once and keeps what was taken."""
         leaving.check_abort(target, shown)
+
+    @each("derived", statuses.statuses)
+    def test_error_status(self, target: Target, derived: DerivedError) -> None:
+        """An error status is the error of its class, with the provider's words, its id and the time to wait."""
+        statuses.check_error_status(target, derived)
+
+    @each("status", statuses.giants)
+    def test_giant_error(self, target: Target, status: int) -> None:
+        """An error with a body without end is read and kept as far as is of use."""
+        statuses.check_giant_error(target, status)
+
+    @each("status", statuses.redirects)
+    def test_redirect_is_an_error(self, target: Target, status: int) -> None:
+        """A redirect is an error, and nothing goes where it points."""
+        statuses.check_redirect(target, status)
+
+    @each("fault", secrets.secret_faults)
+    def test_no_secret_in_errors(self, target: Target, fault: secrets.Fault) -> None:
+        """A key that the server echoes is in no text of the error, and in no log."""
+        secrets.check_no_secret(target, fault)
