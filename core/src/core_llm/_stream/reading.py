@@ -90,7 +90,7 @@ def streamed(call: CallState, framing: Framing) -> Step:
             continue
         if call.is_watched or not call.had_content:
             events = call.handed(call.within_limit(events), decoder.id, decoder.model)
-            intake.error = intake.error or call.exhaustion()
+            intake.error = call.exhaustion() or intake.error
         begin(events)
         yield events
     return (yield from _ended(call, decoder, intake.error, chunk))

@@ -106,7 +106,7 @@ class CallState:
             self.control.follow(self.plan.signal)
 
     def exhaustion(self) -> CoreLLMError | None:
-        """Return the error of a stream that wanted more tokens than its signal has left; what came beyond is dropped."""
+        """Return the error of a stream that wanted more tokens than its signal had left; the rest is dropped."""
         return self.interruption() if self.meter is not None and self.meter.is_exhausted else None
 
     def within_limit(self, events: list[StreamEvent]) -> list[StreamEvent]:
