@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from core_llm import (
     Capabilities,
+    Citation,
     EmbedRequest,
     FinishReason,
     Message,
@@ -113,6 +114,62 @@ def test_a_swallowed_word_is_caught_though_the_head_lacks_it_too() -> None:
     head = interaction.head.model_copy(update={"expected": shorter})
     same = Shown(told.scenario, "stream", (interaction.model_copy(update={"head": head}),))
     assert "'Hello,' of frame 1 at $.words is not in the text" in caught(check_scenario, target, same)
+
+
+class GatheringDecoder(ZenithDecoder):
+    """Says nothing before it has heard everything."""
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(provider)
+        self.words: list[str] = []
+
+    def feed_object(self, line: JSONObject) -> Sequence[StreamEvent]:
+        """Take a line."""
+        if line["line"] == "say":
+            self.words.append(str(line["words"]))
+            return ()
+        text = "".join(self.words)
+        self.words.clear()
+        return [*(self.parts.text(text) if text else ()), *super().feed_object(line)]
+
+
+class Gathering(ZenithWire):
+    """Makes such a decoder."""
+
+    def decoder(self, request: Request) -> ZenithDecoder:  # noqa: ARG002  # of the contract
+        """Return it."""
+        return GatheringDecoder(self.provider)
+
+
+def test_text_that_is_gathered_is_caught() -> None:
+    """The response is right; a reader waits for nothing."""
+    target = speaking(Gathering, Zenith)
+    assert "1 pieces of text were made of 60 frames" in caught(check_scenario, target, shown(target, "long_output"))
+
+
+class OtherSources(ZenithDecoder):
+    """Thinks up where things are from."""
+
+    def feed_object(self, line: JSONObject) -> Sequence[StreamEvent]:
+        """Take a line."""
+        if line["line"] == "cite":
+            return self.parts.citation(Citation(url="https://elsewhere.example"))
+        return super().feed_object(line)
+
+
+class MadeUpSources(ZenithWire):
+    """Makes such a decoder."""
+
+    def decoder(self, request: Request) -> ZenithDecoder:  # noqa: ARG002  # of the contract
+        """Return it."""
+        return OtherSources(self.provider)
+
+
+def test_a_source_that_nobody_named_is_caught() -> None:
+    """A citation is evidence, too."""
+    target = speaking(MadeUpSources, Zenith)
+    found = caught(check_scenario, target, shown(target, "citations"))
+    assert "'https://elsewhere.example' is nowhere in the body" in found
 
 
 class Empty(AcmeWire):

@@ -8,7 +8,7 @@ from core_llm import Embeddings, Response
 from core_llm_conformance.cassette import Interaction
 from core_llm_conformance.compare import differences
 from core_llm_conformance.conversation import Played, play
-from core_llm_conformance.exchanges.evidence import check_evidence
+from core_llm_conformance.exchanges.evidence import check_citations, check_evidence, check_handed_on
 from core_llm_conformance.exchanges.known_wires import walk_of
 from core_llm_conformance.failure import ConformanceFailure, fail
 from core_llm_conformance.scenario import Scenario, Shown
@@ -42,8 +42,10 @@ def check_scenario(target: Target, shown: Shown) -> None:
         check_value(shown, played)
         return
     played.check()
-    for interaction, response in zip(shown.interactions, played.responses, strict=True):
-        check_answer(target, shown.scenario, interaction, response)
+    for interaction, turn in zip(shown.interactions, played.turns, strict=True):
+        assert turn.response is not None
+        check_answer(target, shown.scenario, interaction, turn.response)
+        check_handed_on(target, shown.scenario, interaction, turn.events)
     check_expectations(shown.scenario, played.response)
 
 
@@ -60,6 +62,7 @@ def check_answer(target: Target, scenario: Scenario, interaction: Interaction, r
     if walk is not None:
         _check_against(walk, "a plain reading of the body", scenario, interaction, response)
     check_evidence(target, scenario, interaction, response)
+    check_citations(interaction, scenario, response)
     if response.provider != target.name:
         raise fail("a response says which provider it is of", repr(response.provider), scenario=scenario.name)
     if not response.model:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from core_llm import ReasoningPart, Response, TextPart, ToolCallPart
-from core_llm_conformance.applicability import claimed, denied, modes_of
+from core_llm_conformance.applicability import denied, modes_of
 from core_llm_conformance.conversation import play
 from core_llm_conformance.each import Case
 from core_llm_conformance.failure import fail
+from core_llm_conformance.recording.clean import check_cassette_is_clean
 from core_llm_conformance.scenario import Mode, Scenario, Shown
 from core_llm_conformance.scenarios import BY_NAME
 from core_llm_conformance.target import Target
@@ -118,11 +119,10 @@ def seen_in(response: Response) -> Iterator[str]:
         yield "cached_usage"
 
 
-def check_something_is_claimed(target: Target) -> None:
-    """Check that there is anything to show: a plugin without a wire has nothing that could be recorded.
+def check_clean(target: Target, name: str) -> None:
+    """Check that a cassette may be published: no secret, no more than the allow-lists have, a head that says whence.
 
     Raises:
-        ConformanceFailure: Nothing is.
+        ConformanceFailure: It may not.
     """
-    if not list(claimed(target)):
-        raise fail("a plugin shows what it does", "no scenario applies to it")
+    check_cassette_is_clean(target.cassette(name), target)

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 
 from pydantic import JsonValue
 
-from core_llm import Response
+from core_llm import ReasoningDelta, Response, StreamEvent, TextDelta, TextPart
 from core_llm_conformance.cassette import Interaction
 from core_llm_conformance.failure import fail
 from core_llm_conformance.faults.framed import Framed
+from core_llm_conformance.recording.texts import frames_of
 from core_llm_conformance.scenario import Scenario
 from core_llm_conformance.target import Target
 
@@ -26,6 +27,8 @@ JOINED = 4
 """Channels that one text may be made of."""
 MANY = 12
 """Channels beyond which not all combinations are tried, and words beyond which a field tells frames apart no more."""
+FEW = 6
+"""Frames below which nothing is said of how text is handed on."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,39}")
 _ENDING = re.compile(r"done|final|last|end|finish|complete|stop|partial")
 """Flags with such names tell how far an answer is; others (``thought``) tell what a string is."""
@@ -80,6 +83,52 @@ def check_evidence(target: Target, scenario: Scenario, interaction: Interaction,
             received=interaction.body.decode("utf-8", "replace"),
             look_at="whether the decoder passes over a frame that has something besides: a role, a reason, a count",
         )
+
+
+def check_handed_on(
+    target: Target, scenario: Scenario, interaction: Interaction, events: Sequence[StreamEvent]
+) -> None:
+    """Check that a stream hands its text on as it comes: in about as many pieces, not gathered until the end.
+
+    Raises:
+        ConformanceFailure: It is gathered.
+    """
+    for name, kind in (("text", TextDelta), ("reasoning", ReasoningDelta)):
+        told = [event.text for event in events if isinstance(event, kind)]
+        text = "".join(told)
+        for channel in channels_of(target, scenario, interaction):
+            frames = len({leaf.frame for leaf in channel})
+            is_it = frames >= FEW and "".join(leaf.text for leaf in channel) == text
+            if is_it and len(told) < frames / 2:
+                raise fail(
+                    f"{name} is handed on as it comes",
+                    f"{len(told)} pieces of {name} were made of {frames} frames",
+                    scenario=scenario.name,
+                    look_at="what the decoder gathers: it returns the events of each frame when it is fed",
+                )
+
+
+def check_citations(interaction: Interaction, scenario: Scenario, response: Response) -> None:
+    """Check that what a citation says is in the body: its address, its title, the words that it cites.
+
+    Raises:
+        ConformanceFailure: It was made up, or changed.
+    """
+    body = "\n".join(_all_strings(frames_of(interaction.body)))
+    for part in response.parts:
+        for citation in part.citations if isinstance(part, TextPart) else ():
+            for text in (citation.url, citation.title, citation.cited_text):
+                if text and text not in body and text not in response.text:
+                    rule = "a citation says what the provider said"
+                    raise fail(rule, f"{text!r} is nowhere in the body", scenario=scenario.name)
+
+
+def _all_strings(value: JsonValue) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _all_strings(item)
 
 
 def channels_of(target: Target, scenario: Scenario, interaction: Interaction) -> list[list[Leaf]]:

@@ -6,7 +6,7 @@ from core_llm_conformance.applicability import both_modes, chats, claimed, error
 from core_llm_conformance.base import SuiteBase
 from core_llm_conformance.each import each
 from core_llm_conformance.exchanges.answers import check_scenario
-from core_llm_conformance.exchanges.claims import check_claim, check_nothing_denied, every_cassette
+from core_llm_conformance.exchanges.claims import check_claim, check_clean, check_nothing_denied, every_cassette
 from core_llm_conformance.exchanges.failing import check_error
 from core_llm_conformance.exchanges.going_back import check_message_goes_back, check_survives_json
 from core_llm_conformance.exchanges.in_process import asked_here, check_in_process
@@ -32,6 +32,11 @@ class ExchangeTests(SuiteBase):
     def test_nothing_denied_is_shown(self, target: Target, name: str) -> None:
         """No cassette shows what is declared unsupported, and each is a scenario's."""
         check_nothing_denied(target, name)
+
+    @each("name", every_cassette)
+    def test_cassette_is_clean(self, target: Target, name: str) -> None:
+        """A cassette holds nothing that must not be published, and says where it comes from."""
+        check_clean(target, name)
 
     @each("shown", requests)
     def test_scenario(self, target: Target, shown: Shown) -> None:
