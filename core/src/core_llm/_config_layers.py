@@ -14,10 +14,11 @@ from typing import NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from core_llm._config_model import DEFAULT_LIMITS, OF_A_LAYER, WANTED_SECONDS, ConfigValues
+from core_llm._config_model import DEFAULT_LIMITS, WANTED_SECONDS, ConfigValues
 from core_llm._errors import InvalidSettingError
 from core_llm._redaction import redact, register_secret
 from core_llm._retries import DEFAULT_RETRIES
+from core_llm._value import OF_A_LAYER
 
 SettingPath = tuple[str, ...]
 """Where a setting stands: ``("providers", "acme", "api_key")``."""
@@ -216,7 +217,7 @@ def _wrong_value(error: ValidationError, leaves: Leaves) -> InvalidSettingError:
         case "less_than_equal":
             wanted = f"{limits['le']:g} or less"
         case kind:
-            wanted = _WANTED.get(kind.partition("_")[0]) or f"valid: {first['msg']}"
+            wanted = _WANTED.get(kind.partition("_")[0]) or f"valid: {first['msg'].removeprefix('Value error, ')}"
     name = ".".join(path)
     return InvalidSettingError(f"{name} must be {wanted}; got {_given(path, leaf.value)} ({leaf.origin})")
 

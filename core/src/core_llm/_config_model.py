@@ -24,7 +24,7 @@ from core_llm._json import JSONValue
 from core_llm._redaction import redact
 from core_llm._request import Settings
 from core_llm._retries import Fallback, Recovery, Retries
-from core_llm._value import Value
+from core_llm._value import OF_A_LAYER, Value
 
 TransportName = Literal["httpx", "httpx2"]
 Credentials = (
@@ -38,8 +38,6 @@ Credentials = (
 """An API key, several to take turns, or a callable that returns one (sync or async) for tokens that expire."""
 
 
-OF_A_LAYER = "a layer of configuration"
-"""Validation context of what a layer holds, whose errors name the layer."""
 MAX_LIMIT_SECONDS = 30 * 24 * 3600.0
 """A longer limit is taken for a mistake, such as milliseconds for seconds."""
 

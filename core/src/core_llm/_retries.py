@@ -4,19 +4,60 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from core_llm import _errors
 from core_llm._errors import CoreLLMError, InvalidSettingError
-from core_llm._value import Value
+from core_llm._value import OF_A_LAYER, Value
 
 Recovery = Literal["raise", "restart", "continue", "resume"]
 """What to do when an answer breaks after its first content."""
 _CLIENT_ERRORS = range(400, 600)
 
 
-class Retries(Value):
-    """How a failed call is tried again; how often is `max_retries`. None leaves a figure to the layer below."""
+class _Checked(Value):
+    """A value whose mistakes are this package's own error, unless a layer of configuration names its origin itself."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _check(cls, given: object, build: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        try:
+            value = build(given)
+        except ValidationError as error:
+            if info.context == OF_A_LAYER:
+                raise
+            first = error.errors(include_url=False, include_context=False)[0]
+        else:
+            if (contradiction := value.contradiction()) is None:
+                return value
+            if info.context == OF_A_LAYER:
+                raise ValueError(contradiction)
+            raise InvalidSettingError(f"{cls.__name__}: {contradiction}")
+        name = ".".join(map(str, first["loc"]))
+        problem = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            problem = f"there is no such field; there are {', '.join(cls.model_fields)}"
+        # Not inside the block, so that nothing leads to pydantic's error.
+        raise InvalidSettingError(f"{cls.__name__}: {name + ': ' if name else ''}{problem}")
+
+    def contradiction(self) -> str | None:
+        """Return what in it cannot be meant together; None if nothing."""
+        return None
+
+
+class Retries(_Checked):
+    """How a failed call is tried again; how often is `max_retries`. None leaves a figure to the layer below.
+
+    Raises:
+        InvalidSettingError: A figure is negative or no number, or they contradict each other.
+    """
 
     base_delay: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     """Seconds: the wait before the first retry is a random share of it, and each further one may be twice as long."""
@@ -42,12 +83,11 @@ class Retries(Value):
             raise ValueError(msg)
         return value
 
-    @model_validator(mode="after")
-    def _no_contradiction(self) -> Self:
-        if self.base_delay is not None and self.max_delay is not None and self.base_delay > self.max_delay:
-            msg = f"base_delay ({self.base_delay:g} s) is longer than max_delay ({self.max_delay:g} s)"
-            raise ValueError(msg)
-        return self
+    def contradiction(self) -> str | None:
+        """Return what in it cannot be meant together; None if nothing."""
+        if self.base_delay is None or self.max_delay is None or self.base_delay <= self.max_delay:
+            return None
+        return f"base_delay ({self.base_delay:g} s) is longer than max_delay ({self.max_delay:g} s)"
 
     def merged(self, other: Retries | None) -> Retries:
         """Return these figures with those that `other` sets in their place.
@@ -57,18 +97,18 @@ class Retries(Value):
         """
         if other is None or not (changes := other.model_dump(exclude_none=True)):
             return self
-        try:
-            return Retries.model_validate({**self.model_dump(exclude_none=True), **changes})
-        except ValidationError as error:
-            problem = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
-        raise InvalidSettingError(f"retries: {problem}; set both in the same place")
+        return Retries.model_validate({**self.model_dump(exclude_none=True), **changes})
 
 
 DEFAULT_RETRIES = Retries(base_delay=0.5, max_delay=8.0, max_retry_after=60.0, budget=100.0, refill=0.1)
 
 
-class Fallback(Value):
-    """Models that take over, in their order, when a call fails for good at the one before."""
+class Fallback(_Checked):
+    """Models that take over, in their order, when a call fails for good at the one before.
+
+    Raises:
+        InvalidSettingError: A model is named twice, or an error that there is not.
+    """
 
     models: tuple[str, ...] = ()
     """Model ids, roles or routes."""
@@ -156,8 +196,4 @@ def as_fallback(value: object) -> Fallback | None:
     if isinstance(value, str) or not isinstance(value, list | tuple):
         msg = f"fallback must be a list of models, such as ['provider:model'], or a Fallback, not {value!r}"
         raise InvalidSettingError(msg)
-    try:
-        return Fallback(models=tuple(value))
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
-    raise InvalidSettingError(f"fallback: {problem}")
+    return Fallback(models=tuple(value))

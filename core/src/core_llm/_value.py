@@ -10,6 +10,10 @@ SCHEMA_VERSION = 1
 """Version of the stored form of Message, Request, Response; grows when a reader must do more than ignore fields."""
 
 
+OF_A_LAYER = "a layer of configuration"
+"""Validation context of what a layer holds, whose errors name the layer."""
+
+
 class Value(BaseModel):
     """A frozen value. Built by a caller, an unknown field is an error; read back from storage, it is ignored."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from uuid import uuid4
 
 from pydantic import SecretStr
 
@@ -23,7 +23,7 @@ from core_llm.wire.merging import merged_options
 
 
 def _token() -> str:
-    return uuid4().hex
+    return os.urandom(16).hex()
 
 
 @dataclass(slots=True, frozen=True)
