@@ -6,8 +6,11 @@ The suite, from its door inwards:
   over the checks in `contract`, `exchanges`, `faults` and `payload`;
 - `target` is the plugin under test, `scenario` and `scenarios` what it is asked, `cassette` what it was answered,
   `applicability` which scenarios it has to show; `each` repeats a test over what applies;
-- `failure` is what a check raises, `rendering` how it reads, `report` what is published;
-- `pytest_plugin` ties it to pytest, `commands` to the `core-llm` command, `recording` makes cassettes, `scaffold` plugins.
+- `failure` is what a check raises, `rendering` how it reads, `report` what is published, `levels` the suite's version;
+- `pytest_plugin` ties it to pytest: `collecting` finds the cases, `policy` says what a class must not do, `sockets`
+  are closed, `judging` says what counts, `suite_run` holds it together;
+- `commands` ties it to the `core-llm` command, whose verbs are in `verbs`; `recording` makes cassettes, `scaffold`
+  plugins.
 
 What they stand on, from what happened to what is asserted:
 

@@ -50,7 +50,12 @@ class Result(_Part):
 
 
 class NotApplicable(_Part):
-    """A test that has nothing to test with this plugin, and why."""
+    """A test that has nothing to test with this plugin.
+
+    Attributes:
+        test: Its name, without a parameter where it has no case.
+        reason: Why.
+    """
 
     test: str
     reason: str
@@ -79,7 +84,15 @@ class Capability(_Part):
 
 
 class ScenarioState(_Part):
-    """What became of one scenario with this plugin; `reason` says why it is not shown."""
+    """What became of one scenario with this plugin.
+
+    Attributes:
+        name: Also the name of its cassette.
+        summary: What it shows.
+        level: ``required`` or ``preview``.
+        state: ``missing`` if it must be shown and has no cassette, ``untested`` if the declaration says why not.
+        reason: Why it is not shown.
+    """
 
     name: str
     summary: str
@@ -89,7 +102,17 @@ class ScenarioState(_Part):
 
 
 class CassetteOrigin(_Part):
-    """Where one cassette comes from: its head."""
+    """Where one cassette comes from, as its head says.
+
+    Attributes:
+        scenario: What it shows.
+        origin: ``recorded`` from a server, or ``documented``: composed after the provider's reference.
+        source: Which server, or which page.
+        model: The model that answered.
+        date: When it was made.
+        plugin: The distribution that it was made with.
+        modes: The forms of answer in it.
+    """
 
     scenario: str
     origin: Origin
@@ -107,11 +130,16 @@ class SuiteReport(_Part):
         name: The class.
         provider: What stands before the colon in model ids.
         model: The model that most scenarios ask.
-        plugin: The plugin's distribution, None if the provider is no installed one.
+        plugin: The plugin's distribution; left out if the provider is no installed one.
         version: Its version.
         layers: The parts of the suite that the class consists of.
         verdict: What it all comes to.
         problems: What the class does that it must not.
+        results: What came of each test, in the order in which they run.
+        not_applicable: The tests that have nothing to test with this plugin.
+        capabilities: What is declared, and what shows it.
+        scenarios: What became of each scenario of the suite.
+        cassettes: Where each cassette comes from.
     """
 
     name: str
