@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import ssl
+import sys
 from pathlib import Path
 
+import anyio
 import pytest
 import trustme
 from pydantic import SecretStr
 
 from core_llm import (
+    AbortedError,
     Client,
     ConfigError,
     ConnectError,
     Limits,
     ProviderConfig,
+    Signal,
     TimeoutExceededError,
     TransportError,
 )
+from core_llm._config_model import NO_LIMITS, TransportName
 from core_llm._provider import Provider
 from core_llm._sockets import connect
 from core_llm_conformance.script import Answer, Flood, Reset, Send, Stall, sse_answer
 from core_llm_conformance.server import FaultServer
 
-from .calls import Caller, config, stream_sync
+from .calls import Caller, async_client, config, stream_async, stream_sync
 from .tiny import HELLO, Locked, Tiny, at, hello
 
 # ---- proxies
@@ -204,6 +209,32 @@ def test_limits_and_leaving_hold_over_tls(wired: Caller, tls: ssl.SSLContext) ->
             connection.closed_by_client.wait()
     assert isinstance(stuck.error, TimeoutExceededError)
     assert (stuck.response.text, left.response.text) == ("Hel", "Hel")
+
+
+def test_a_signal_stops_a_call_over_tls(wired: Caller, tls: ssl.SSLContext) -> None:
+    """Before the head and in the body: the socket is shut down below the encryption."""
+    with FaultServer(Answer(before=[Stall()]), sse_answer(HELLO[0], Stall()), tls=tls) as server:
+        provider = at(localhost(server))
+        outcomes = [wired.stream(provider, signal=Signal.timeout(0.3), limits=NO_LIMITS) for _ in range(2)]
+        for connection in server.connections:
+            connection.closed_by_client.wait()
+    assert [type(outcome.error) for outcome in outcomes] == [AbortedError, AbortedError]
+    assert outcomes[1].response.text == "Hel"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no uvloop for Windows")
+def test_a_signal_stops_a_call_over_tls_on_uvloop(transport: TransportName, tls: ssl.SSLContext) -> None:
+    """Where the sockets are the loop's own, too."""
+
+    async def main(url: str) -> str:
+        async with async_client(url, transport) as client:
+            outcome = await stream_async(client, "tiny:m", signal=Signal.timeout(0.3))
+            assert isinstance(outcome.error, AbortedError)
+            return outcome.response.text
+
+    with FaultServer(sse_answer(HELLO[0], Stall()), tls=tls) as server:
+        assert anyio.run(main, localhost(server), backend_options={"use_uvloop": True}) == "Hel"
+        server.connections[0].closed_by_client.wait()
 
 
 def test_a_handshake_that_gets_stuck_is_given_up(wired: Caller) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal as signals
 import threading
 import weakref
 from collections.abc import Callable
@@ -244,6 +245,21 @@ def tasks_living() -> int:
     if (loop := current_loop()) and isinstance(loop, asyncio.AbstractEventLoop):
         return len(asyncio.all_tasks())
     return trio.lowlevel.current_statistics().tasks_living
+
+
+@pytest.mark.skipif(not hasattr(signals, "setitimer"), reason="the system has no timers that send signals")
+def test_a_handler_of_the_systems_signals_stops_the_read_it_interrupts() -> None:
+    """It runs in the very thread that is blocked; the read ends, though the system would go on with it."""
+    controller = SignalController()
+    before = signals.signal(signals.SIGALRM, lambda *_: controller.abort("alarm"))
+    try:
+        with FaultServer(sse_answer(HELLO[0], Stall())) as server, sync_client(server.url) as client:
+            signals.setitimer(signals.ITIMER_REAL, 0.2)
+            outcome = stream_sync(client, "tiny:m", signal=controller.signal)
+    finally:
+        signals.setitimer(signals.ITIMER_REAL, 0)
+        signals.signal(signals.SIGALRM, before)
+    stopped(outcome.error, "alarm")
 
 
 # ---- many calls
