@@ -213,3 +213,11 @@ def test_who_asks_for_some_of_the_tests_gets_them(small: pytest.Pytester, option
     result = run(small, GOOD, *option.split())
     assert result.ret == 0
     assert "were kept from running" not in result.stdout.str()
+
+
+def test_a_class_that_nobody_asked_for_is_not_reported(small: pytest.Pytester) -> None:
+    """Of two classes in a file, the one that was named is run and told."""
+    path = small.makepyfile(test_acme=HEAD + GOOD + GOOD.replace("TestAcme", "TestOther"))
+    result = small.runpytest_inprocess(f"{path}::TestOther", *ALONE)
+    result.assert_outcomes(passed=3, xfailed=1)
+    assert "TestAcme:" not in result.stdout.str()

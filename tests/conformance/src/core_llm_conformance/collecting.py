@@ -52,6 +52,8 @@ class CollectedSuite:
 
     cls: type[SuiteBase]
     nodeid: str
+    is_collected: bool = False
+    """False where the class was met, and somebody asked for the tests of another."""
     problems: list[str] = field(default_factory=list)
     expected: dict[str, Result] = field(default_factory=dict)
     not_applicable: list[NotApplicable] = field(default_factory=list)
@@ -93,6 +95,7 @@ class SuiteClass(pytest.Class):
             CollectError: The class does what the policy forbids.
         """
         suite = self.suite
+        suite.is_collected = True
         suite.problems = problems_of(suite.cls)
         nodes = [] if suite.problems else list(super().collect())
         items = [node for node in nodes if isinstance(node, pytest.Function) and _base_name(node) in self._tests]

@@ -87,6 +87,8 @@ class SuiteRun:
 
     def finish(self, session: pytest.Session) -> None:
         """Make the report, and let the run fail for a test that was kept from running."""
+        if self._config.getoption("collectonly"):
+            return
         suites = {**self._suites, **self._own()}
         whole = {nodeid: self._with_outcomes(nodeid, suite) for nodeid, suite in suites.items()}
         if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and not self._is_selection():
@@ -114,7 +116,7 @@ class SuiteRun:
         return {
             suite.nodeid: describe(suite, tuple(layer.name for layer in layers_of(suite.cls)))
             for suite in self._collected
-            if self._is_asked_for(suite)
+            if suite.is_collected and self._is_asked_for(suite)
         }
 
     def _is_asked_for(self, suite: CollectedSuite) -> bool:
@@ -126,8 +128,6 @@ class SuiteRun:
 
     def _is_selection(self) -> bool:
         """Whether the command line asked for some of the tests; what addopts leaves out, nobody asked for now."""
-        if self._config.getoption("collectonly"):
-            return True
         return any(
             "::" in argument or (argument.startswith(_SELECTS) and not argument.startswith(_WHOLE))
             for argument in map(str, self._config.invocation_params.args)
