@@ -45,6 +45,9 @@ _MADE_UP_HOST = re.compile(r"(?:^|\.)(?:example\.(?:com|net|org)|example|test|in
 _RUN = re.compile(rf"[A-Za-z0-9]{{{MIN_RUN},}}")
 _BLANKS = re.compile(r"\s+")
 
+_IN_ORDER = "0123456789abcdefghijklmnopqrstuvwxyz"
+"""What made-up keys have in them, and many a text."""
+
 OPAQUE_FIELDS = re.compile(
     r"""(?xi)^(?:
       .*(?:signature|encrypted|fingerprint|obfuscation|digest|hash|checksum|b64|base64|embedding).*
@@ -139,7 +142,8 @@ def _parts(secret: str) -> Iterator[str]:
     size = max(MIN_SECRET, len(secret) // 4)
     for start in range(len(secret) - size + 1):
         part = secret[start : start + size]
-        if re.search(r"[0-9A-Z]", part) and len(set(part)) > size // 2:
+        is_word = not re.search(r"[0-9A-Z]", part) or len(set(part)) <= size // 2
+        if not is_word and part.lower() not in _IN_ORDER:
             yield part
 
 
