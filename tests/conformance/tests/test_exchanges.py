@@ -29,7 +29,7 @@ from core_llm import (
 from core_llm.wire import EmbedAnswer, JSONObject, WireFormat, make_status_error
 from core_llm_conformance.exchanges.answers import check_scenario
 from core_llm_conformance.exchanges.claims import check_claim, check_nothing_denied
-from core_llm_conformance.exchanges.failing import check_error
+from core_llm_conformance.exchanges.failing import check_error, check_error_in_200
 from core_llm_conformance.exchanges.going_back import check_message_goes_back, check_survives_json
 from core_llm_conformance.exchanges.parity import (
     check_async_equals_sync,
@@ -347,6 +347,20 @@ def test_a_swallowed_error_is_caught(scenario: str) -> None:
     """It is raised as something else, or not at all."""
     target = speaking(Deaf)
     assert "raised as what it is: StreamInterruptedError" in caught(check_error, target, shown(target, scenario))
+
+
+class Trusting(ZenithWire):
+    """Takes whatever has a good status for an answer."""
+
+    def decode_response(self, body: JSONObject, request: Request) -> Response:
+        """Return an answer, if need be an empty one."""
+        return super().decode_response(body, request) if "lines" in body else Response(finish_reason="stop")
+
+
+def test_an_error_that_passes_for_an_answer_is_caught() -> None:
+    """Its status is that of a good one."""
+    target = speaking(Trusting, Zenith)
+    assert "success (plain)" in caught(check_error_in_200, target, shown(target, "error_429", "plain"))
 
 
 class Wordless(AcmeWire):

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from http import HTTPStatus
 
 from core_llm import LocalProvider
 from core_llm_conformance.each import Case
@@ -110,6 +111,14 @@ def errors(target: Target) -> Iterator[Case]:
     for case in shown(target):
         assert isinstance(case.value, Shown)
         if case.value.scenario.kind == "error":
+            yield case
+
+
+def error_statuses(target: Target) -> Iterator[Case]:
+    """Yield what `errors` yields that is told by its status."""
+    for case in errors(target):
+        assert isinstance(case.value, Shown)
+        if case.value.scenario.status != HTTPStatus.OK:
             yield case
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from core_llm import CoreLLMError, PartEnd, StatusError, TextDelta
+from core_llm_conformance._replay_core import Replay, ReplayAnswer
 from core_llm_conformance.compare import ERROR_OF_CODE, ERROR_OF_STATUS
 from core_llm_conformance.conversation import Played, play
 from core_llm_conformance.failure import fail
-from core_llm_conformance.scenario import Shown
+from core_llm_conformance.scenario import Mode, Shown
 from core_llm_conformance.scenarios.errors import SHOWN_AS
 from core_llm_conformance.target import Target
 from core_llm_conformance.walk.expected import Expected
@@ -38,6 +39,30 @@ def check_error(target: Target, shown: Shown) -> None:
     for found, look_at in _wrong(shown, expected, error):
         raise fail(RULE, found, scenario=name, received=received, look_at=look_at)
     _check_partial(played, expected, received)
+
+
+def check_error_in_200(target: Target, shown: Shown) -> None:
+    """Check that the same error with status 200, as proxies and some providers send it, is no success either way.
+
+    Raises:
+        ConformanceFailure: It is one, or a plain answer's error lacks the provider's words.
+    """
+    interaction = shown.interactions[-1]
+    expected, name = interaction.head.expected, shown.scenario.name
+    received = interaction.body.decode("utf-8", "replace")
+    rule = "an error object with status 200 is an error"
+    modes: tuple[Mode, ...] = ("plain", "stream")
+    for mode in modes:
+        replay = Replay(ReplayAnswer(interaction.body, 200, interaction.headers))
+        error = play(target, Shown(shown.scenario, mode, ()), replay).error
+        if error is None:
+            look_at = "find what tells the provider's error objects from its answers"
+            raise fail(rule, f"success ({mode})", scenario=name, received=received, look_at=look_at)
+        words = "" if expected is None or expected.error is None else expected.error.message
+        told = f"{error} {getattr(error, 'frame', '')}"
+        if mode == "plain" and words not in told:
+            found = f"the provider's words {words!r} are not in {type(error).__name__}: {error}"
+            raise fail(rule, found, scenario=name, received=received)
 
 
 def _wrong(shown: Shown, expected: Expected, error: CoreLLMError) -> list[tuple[str, str]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from core_llm_conformance.applicability import both_modes, chats, claimed, errors, requests, shown
+from core_llm_conformance.applicability import both_modes, chats, claimed, error_statuses, errors, requests, shown
 from core_llm_conformance.base import SuiteBase
 from core_llm_conformance.each import each
 from core_llm_conformance.exchanges.answers import check_scenario
 from core_llm_conformance.exchanges.claims import check_claim, check_clean, check_nothing_denied, every_cassette
-from core_llm_conformance.exchanges.failing import check_error
+from core_llm_conformance.exchanges.failing import check_error, check_error_in_200
 from core_llm_conformance.exchanges.going_back import check_message_goes_back, check_survives_json
 from core_llm_conformance.exchanges.in_process import asked_here, check_in_process
 from core_llm_conformance.exchanges.parity import (
@@ -47,6 +47,11 @@ class ExchangeTests(SuiteBase):
     def test_error(self, target: Target, shown: Shown) -> None:
         """An error that the provider sent is raised, in its class, with its words and what had come before."""
         check_error(target, shown)
+
+    @each("shown", error_statuses)
+    def test_error_in_200(self, target: Target, shown: Shown) -> None:
+        """The same error with status 200 is no success, streamed or plain."""
+        check_error_in_200(target, shown)
 
     @each("shown", shown)
     def test_request_matches(self, target: Target, shown: Shown) -> None:
