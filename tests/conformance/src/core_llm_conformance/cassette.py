@@ -70,6 +70,8 @@ class Head(_Strict):
     model: str
     date: dt.date
     plugin: str
+    opaque: tuple[str, ...] = ()
+    """Names of fields of answers whose values chance makes and that are no secrets, as the author says."""
     interactions: tuple[InteractionHead, ...]
 
 

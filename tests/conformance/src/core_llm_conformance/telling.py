@@ -67,7 +67,6 @@ def accounted_for(played: Played) -> frozenset[str]:
 
 def _add_response(response: Response, found: set[str]) -> None:
     found.add(response.id or "")
-    _add(response.metadata, found)
     for part in response.parts:
         _add(part.provider_state, found)
         match part:
@@ -78,9 +77,7 @@ def _add_response(response: Response, found: set[str]) -> None:
             case FilePart():
                 found.update((part.url or "", part.file_id or ""))
             case TextPart(citations=citations):
-                for citation in citations:
-                    found.add(citation.url or "")
-                    _add(citation.raw, found)
+                found.update(citation.url or "" for citation in citations)
 
 
 def _add(value: object, found: set[str]) -> None:

@@ -2,8 +2,9 @@
 
 For the command line and for tests:
 
-- ``record(target, scenarios=(), *, source=None, model=None, config=None, today=None, on_made=None)`` → ``tuple[Made,
-  ...]``: asks the live API through the real client, with vcrpy; address and key come from the usual places;
+- ``record(target, scenarios=(), *, source=None, model=None, opaque=(), config=None, today=None, on_made=None)`` →
+  ``tuple[Made, ...]``: asks the live API through the real client, with vcrpy; address and key are found in
+  the usual places;
 - ``compose(target, descriptions)`` → ``tuple[Made, ...]``: writes ``documented`` cassettes; ``read_descriptions(path)``
   reads descriptions from YAML, and in Python they are made of ``Description(scenario, source, date, turns)``,
   ``Turn(stream=sse(…), plain=json_reply(…), expected={…})``, ``ndjson(…)``, ``reply(…)``;

@@ -111,7 +111,7 @@ def suspects_of(
     texts = list(_head_texts(cassette))
     for number, interaction in enumerate(cassette.interactions):
         texts += _texts(interaction, f"interaction {number}", knows_files=accounted is not None)
-    return suspects_in(texts, secrets=secrets, accounted=accounted or ())
+    return suspects_in(texts, secrets=secrets, accounted=accounted or (), opaque=cassette.head.opaque)
 
 
 def accounted_in(cassette: Cassette, target: Target) -> frozenset[str]:

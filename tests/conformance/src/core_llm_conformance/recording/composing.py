@@ -103,7 +103,7 @@ def _origins(
     model = description.model or target.model_of(scenario)
     plugin = "" if committed is None else committed.head.plugin
     suite = "" if committed is None else committed.head.suite
-    return Origins("documented", description.source, model, description.date, plugin, suite)
+    return Origins("documented", description.source, model, description.date, plugin, suite, tuple(description.opaque))
 
 
 def _scenario(description: Description) -> Scenario:

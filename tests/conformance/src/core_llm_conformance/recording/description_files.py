@@ -150,8 +150,10 @@ class _Scenario(_Strict):
     source: str = Field(min_length=1)
     date: dt.date
     model: str | None = None
+    opaque: tuple[str, ...] = ()
     turns: tuple[_Turn, ...] = Field(min_length=1)
 
     def made(self) -> Description:
         """Return it."""
-        return Description(self.scenario, self.source, self.date, [turn.made() for turn in self.turns], self.model)
+        turns = [turn.made() for turn in self.turns]
+        return Description(self.scenario, self.source, self.date, turns, self.model, self.opaque)

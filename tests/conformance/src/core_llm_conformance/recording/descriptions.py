@@ -69,6 +69,7 @@ class Description:
         date: When it was read.
         turns: In their order.
         model: The model that the page shows; the suite's if it is None.
+        opaque: Names of fields of answers whose values chance makes and that are no secrets, where that is not clear.
     """
 
     scenario: str
@@ -76,6 +77,7 @@ class Description:
     date: dt.date
     turns: Sequence[Turn]
     model: str | None = None
+    opaque: Sequence[str] = ()
 
 
 def sse(

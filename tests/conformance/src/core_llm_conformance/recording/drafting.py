@@ -46,6 +46,7 @@ class Origins:
         date: When.
         plugin: Name and version; that of the target if it is empty.
         suite: The suite's; the current one if it is empty.
+        opaque: Names of fields whose values chance makes, as the author says.
     """
 
     origin: Origin
@@ -54,6 +55,7 @@ class Origins:
     date: dt.date
     plugin: str = ""
     suite: str = ""
+    opaque: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -80,6 +82,7 @@ class Draft:
             model=origins.model,
             date=origins.date,
             plugin=origins.plugin or plugin_of(target),
+            opaque=origins.opaque,
             interactions=tuple(interaction.head for interaction in self.interactions),
         )
         path = target.cassettes / f"{scenario.name}.yaml"

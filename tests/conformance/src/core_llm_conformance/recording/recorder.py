@@ -42,6 +42,7 @@ def record(
     *,
     source: str | None = None,
     model: str | None = None,
+    opaque: Iterable[str] = (),
     config: Config | None = None,
     today: dt.date | None = None,
     on_made: Callable[[Made], None] | None = None,
@@ -55,6 +56,7 @@ def record(
             provider's own host.
         model: What the server calls its model, if not as the suite class does. The request is written with the suite's
             name.
+        opaque: Names of fields of answers whose values chance makes and that are no secrets, where that is not clear.
         config: The user's; read from the usual places by default.
         today: In place of the clock.
         on_made: Called with each as it is done.
@@ -69,10 +71,10 @@ def record(
     if unknown := [name for name in names if name not in BY_NAME]:
         raise LookupError(f"no scenario {', '.join(unknown)}; there are {', '.join(BY_NAME)}")
     chosen = [BY_NAME[name] for name in names] or [scenario for scenario in ALL if _is_recordable(target, scenario)]
-    loaded = config or Config.load()
+    loaded, named = config or Config.load(), tuple(opaque)
     made = []
     for scenario in chosen:
-        recording = _Recording(target, with_model(target, model), scenario, loaded)
+        recording = _Recording(target, with_model(target, model), scenario, loaded, named)
         try:
             one = recording.finish(source, today or dt.datetime.now(dt.UTC).date())
         except (CoreLLMError, ConformanceFailure) as error:
@@ -96,6 +98,7 @@ class _Recording:
     live: Target
     scenario: Scenario
     config: Config
+    opaque: tuple[str, ...] = ()
     draft: Draft = field(default_factory=Draft)
     account: Account = field(default_factory=Account)
     heard: list[Heard] = field(default_factory=list)
@@ -113,7 +116,7 @@ class _Recording:
         told = source or _source(self.target, self.heard[-1])
         if told is None:
             return self.refused(_WHICH_SERVER)
-        origins = Origins("recorded", told, self.live.model_of(self.scenario), today)
+        origins = Origins("recorded", told, self.live.model_of(self.scenario), today, opaque=self.opaque)
         cassette = self.draft.cassette(self.target, self.scenario, origins)
         secrets, accounted = self.account.secrets, self.draft.accounted
         return promote(self.target, self.scenario, cassette, secrets=secrets, accounted=accounted)

@@ -75,7 +75,11 @@ class Suspect:
 
 
 def suspects_in(
-    texts: Iterable[Text], *, secrets: Collection[str] = (), accounted: Collection[str] = ()
+    texts: Iterable[Text],
+    *,
+    secrets: Collection[str] = (),
+    accounted: Collection[str] = (),
+    opaque: Collection[str] = (),
 ) -> list[Suspect]:
     """Return what looks like a secret, each kind once a place.
 
@@ -83,15 +87,19 @@ def suspects_in(
         texts: Where to look.
         secrets: Keys that are known; they are found however they are spelt, in pieces and backwards too.
         accounted: Strings that chance may have made and that are known to be no secrets, such as opaque ids.
+        opaque: Names of more fields whose values chance makes.
     """
     found: dict[Suspect, None] = {}
     for text in texts:
-        for suspect in _suspects(text, secrets, accounted):
+        for suspect in _suspects(text, secrets):
             found[suspect] = None
+        if text.kind == "value" and text.field not in opaque and not OPAQUE_FIELDS.match(text.field):
+            for suspect in _random(text, accounted):
+                found[suspect] = None
     return list(found)
 
 
-def _suspects(text: Text, secrets: Collection[str], accounted: Collection[str]) -> Iterator[Suspect]:
+def _suspects(text: Text, secrets: Collection[str]) -> Iterator[Suspect]:
     readings = _readings(text.text)
     for secret in secrets:
         if any(spelling in reading for spelling in spellings(secret) for reading in readings):
@@ -105,12 +113,12 @@ def _suspects(text: Text, secrets: Collection[str], accounted: Collection[str]) 
     for email in _EMAIL.finditer(text.text):
         if not _MADE_UP_HOST.search(email[1]):
             yield Suspect(text.where, f"an email address (…@{email[1]})")
-    if text.kind == "value" and not OPAQUE_FIELDS.match(text.field) and text.text not in accounted:
-        yield from (
-            Suspect(text.where, f"what chance may have made ({run[:3]}…, {len(run)} characters)")
-            for run in random_runs(text.text)
-            if not any(run in known for known in accounted)
-        )
+
+
+def _random(text: Text, accounted: Collection[str]) -> Iterator[Suspect]:
+    for run in random_runs(text.text):
+        if not any(run in known for known in accounted):
+            yield Suspect(text.where, f"what chance may have made ({run[:3]}…, {len(run)} characters)")
 
 
 def random_runs(text: str) -> list[str]:

@@ -106,6 +106,7 @@ def _head(head: Head) -> dict[str, object]:
         "model": head.model,
         "date": head.date,
         "plugin": head.plugin,
+        **({"opaque": list(head.opaque)} if head.opaque else {}),
         "interactions": [_interaction_head(entry) for entry in head.interactions],
     }
 
