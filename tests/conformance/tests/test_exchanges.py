@@ -27,6 +27,7 @@ from core_llm import (
     ToolCallPart,
 )
 from core_llm.wire import EmbedAnswer, JSONObject, WireFormat, make_status_error
+from core_llm_conformance.applicability import must_show
 from core_llm_conformance.exchanges.answers import check_scenario
 from core_llm_conformance.exchanges.claims import check_claim, check_nothing_denied
 from core_llm_conformance.exchanges.failing import check_error, check_error_in_200
@@ -412,6 +413,22 @@ def test_a_cassette_of_no_scenario_is_caught(copied: Target) -> None:
     """It would never be played."""
     (copied.cassettes / "text.yaml").rename(copied.cassettes / "txt.yaml")
     assert "txt.yaml is none's" in caught(check_nothing_denied, copied, "txt")
+
+
+class TwoModels(Acme):
+    """Has a model that does less."""
+
+    capabilities: ClassVar[Mapping[str, Capabilities]] = {
+        **Acme.capabilities,
+        "acme-mute": Capabilities(tools="unsupported"),
+    }
+
+
+def test_a_lesser_model_is_no_way_out() -> None:
+    """Naming it for a scenario would hide what the suite's own model must show."""
+    target = Target(TwoModels, "acme-1", {"tool_call": "acme-mute"}, cassettes=CASSETTES / "acme")
+    assert "acme-mute is declared not to support tools" in caught(check_claim, target, BY_NAME["tool_call"])
+    assert must_show(target, BY_NAME["tool_call"])
 
 
 class Modest(Acme):

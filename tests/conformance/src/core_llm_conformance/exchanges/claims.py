@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from core_llm import ReasoningPart, Response, TextPart, ToolCallPart
-from core_llm_conformance.applicability import denied, modes_of
+from core_llm_conformance.applicability import denied, is_evaded, modes_of
 from core_llm_conformance.conversation import play
 from core_llm_conformance.each import Case
 from core_llm_conformance.failure import fail
@@ -24,8 +24,11 @@ def check_claim(target: Target, scenario: Scenario) -> None:
     Raises:
         ConformanceFailure: Something is missing.
     """
-    cassette = target.cassette(scenario)
-    head = cassette.head
+    if is_evaded(target, scenario):
+        found = f"{target.model_of(scenario)} is declared not to support {', '.join(denied(target, scenario))}"
+        rule = "a model that is named for a scenario does what the scenario is about"
+        raise fail(rule, found, scenario=scenario.name, look_at="`models` of the suite class")
+    head = target.cassette(scenario).head
     if head.scenario != scenario.name:
         raise fail("a cassette is named after its scenario", f"its head says {head.scenario!r}", scenario=scenario.name)
     if head.model != target.model_of(scenario):

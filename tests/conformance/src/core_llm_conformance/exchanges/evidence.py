@@ -29,6 +29,7 @@ MANY = 12
 """Channels beyond which not all combinations are tried, and words beyond which a field tells frames apart no more."""
 FEW = 6
 """Frames below which nothing is said of how text is handed on."""
+SEVERAL = 3
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,39}")
 _ENDING = re.compile(r"done|final|last|end|finish|complete|stop|partial")
 """Flags with such names tell how far an answer is; others (``thought``) tell what a string is."""
@@ -90,9 +91,15 @@ def check_handed_on(
 ) -> None:
     """Check that a stream hands its text on as it comes: in about as many pieces, not gathered until the end.
 
+    A long answer has several; a cassette that has it in one piece would show nothing of streaming.
+
     Raises:
         ConformanceFailure: It is gathered.
     """
+    pieces = sum(isinstance(event, TextDelta) for event in events)
+    if scenario.name == "long_output" and interaction.head.mode == "stream" and pieces < SEVERAL:
+        rule = "a long answer is streamed in several pieces"
+        raise fail(rule, f"{pieces} of text", scenario=scenario.name, look_at="the cassette, then the decoder")
     for name, kind in (("text", TextDelta), ("reasoning", ReasoningDelta)):
         told = [event.text for event in events if isinstance(event, kind)]
         text = "".join(told)

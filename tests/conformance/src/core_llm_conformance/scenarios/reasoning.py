@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core_llm import CallOptions, Capabilities
+from core_llm import CallOptions, Capabilities, Message, Response
 from core_llm_conformance.scenario import Scenario
 from core_llm_conformance.scenarios.expectations import calls_nothing, ends_with, has_reasoning, has_text
 from core_llm_conformance.scenarios.tools import WEATHER, tells_the_weather
@@ -27,6 +27,16 @@ def asks_to_reason_with_a_tool(declared: Capabilities) -> CallOptions:
     return {**asks_to_reason(declared), "tools": [WEATHER]}
 
 
+def tells_the_weather_to_a_thinker(response: Response) -> tuple[Message, ...]:
+    """Answer the calls of a response that the model has thought about.
+
+    Raises:
+        ConformanceFailure: It has not, or there is no call.
+    """
+    has_reasoning()(response)
+    return tells_the_weather(response)
+
+
 SCENARIOS = (
     Scenario(
         name="reasoning",
@@ -42,7 +52,7 @@ SCENARIOS = (
         needs=("reasoning", "tools"),
         prompt="Should I take an umbrella in Oslo today? Think about what you have to know, and use the tool.",
         options=asks_to_reason_with_a_tool,
-        follow_ups=(tells_the_weather,),
+        follow_ups=(tells_the_weather_to_a_thinker,),
         expects=(has_text(), calls_nothing(), ends_with("stop")),
     ),
 )

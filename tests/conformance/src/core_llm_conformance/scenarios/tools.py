@@ -31,7 +31,12 @@ ASKED = "What is the weather in Oslo? Use the tool."
 
 
 def tells_the_weather(response: Response) -> tuple[Message, ...]:
-    """Answer every call of the response, as a tool would."""
+    """Answer every call of the response, as a tool would.
+
+    Raises:
+        ConformanceFailure: There is none.
+    """
+    calls_tool("get_weather", {"city": str})(response)
     results = [
         ToolResultPart(tool_call_id=call.id, name=call.name, content='{"temperature": 14, "sky": "rain"}')
         for call in response.tool_calls
