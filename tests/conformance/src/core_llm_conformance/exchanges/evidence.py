@@ -96,10 +96,6 @@ def check_handed_on(
     Raises:
         ConformanceFailure: It is gathered.
     """
-    pieces = sum(isinstance(event, TextDelta) for event in events)
-    if scenario.name == "long_output" and interaction.head.mode == "stream" and pieces < SEVERAL:
-        rule = "a long answer is streamed in several pieces"
-        raise fail(rule, f"{pieces} of text", scenario=scenario.name, look_at="the cassette, then the decoder")
     for name, kind in (("text", TextDelta), ("reasoning", ReasoningDelta)):
         told = [event.text for event in events if isinstance(event, kind)]
         text = "".join(told)
@@ -113,6 +109,10 @@ def check_handed_on(
                     scenario=scenario.name,
                     look_at="what the decoder gathers: it returns the events of each frame when it is fed",
                 )
+    pieces = sum(isinstance(event, TextDelta) for event in events)
+    if scenario.name == "long_output" and interaction.head.mode == "stream" and pieces < SEVERAL:
+        rule = "a long answer is streamed in several pieces"
+        raise fail(rule, f"{pieces} of text", scenario=scenario.name, look_at="the cassette, then the decoder")
 
 
 def check_citations(interaction: Interaction, scenario: Scenario, response: Response) -> None:
