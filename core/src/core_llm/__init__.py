@@ -104,6 +104,7 @@ if TYPE_CHECKING:
     from core_llm._response import AttemptRecord, FinishReason, Response, ResumePoint, Usage
     from core_llm._retries import Fallback, Recovery, Retries
     from core_llm._runs.approval import Approval
+    from core_llm._runs.asked import RunOptions
     from core_llm._runs.async_run import AsyncRun
     from core_llm._runs.limits import RunLimits
     from core_llm._runs.run import Run
@@ -216,6 +217,7 @@ __all__ = [
     "Run",
     "RunLimitError",
     "RunLimits",
+    "RunOptions",
     "RunState",
     "ServerError",
     "Settings",
@@ -294,6 +296,7 @@ _HOMES = {
     "_retries": "Fallback Recovery Retries",
     "_signals": "Signal SignalController",
     "_runs.approval": "Approval",
+    "_runs.asked": "RunOptions",
     "_runs.async_run": "AsyncRun",
     "_runs.limits": "RunLimits",
     "_runs.run": "Run",

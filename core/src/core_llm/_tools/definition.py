@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 ApprovalRule = Literal["always", "never"] | Callable[["ToolCallPart"], bool]
 """Whether a call of this tool has to be approved: ``always``, ``never``, or a function of the call."""
@@ -28,7 +29,7 @@ NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_-]{0,63}")
 """What every provider accepts as a tool's name."""
 
 
-class Tool(Generic[P, R]):
+class Tool(Generic[P, R_co]):
     """A function that a model may call. Calling it yourself calls the function.
 
     Attributes:
@@ -47,7 +48,7 @@ class Tool(Generic[P, R]):
 
     def __init__(
         self,
-        handler: Callable[P, R],
+        handler: Callable[P, R_co],
         *,
         name: str | None = None,
         description: str | None = None,
@@ -81,7 +82,7 @@ class Tool(Generic[P, R]):
         documented = read_docstring(function.__doc__)
         self.name = _checked_name(name or str(getattr(handler, "__name__", type(handler).__name__)))
         self.description = description if description is not None else documented.summary
-        self.handler: Callable[..., R] = handler
+        self.handler: Callable[..., R_co] = handler
         self.timeout = _checked_timeout(self.name, timeout)
         self.approval = approval
         self.max_retries = _checked_retries(self.name, max_retries)
@@ -144,7 +145,7 @@ class Tool(Generic[P, R]):
             name=self.name, description=self.description, parameters=self.parameters, is_strict=self.is_strict
         )
 
-    def bind(self, call: ToolCallPart, context: ToolContext[object]) -> functools.partial[R]:
+    def bind(self, call: ToolCallPart, context: ToolContext[object]) -> functools.partial[R_co]:
         """Return the handler with the arguments of a complete call, checked and turned into the types of its hints.
 
         Raises:
@@ -159,15 +160,15 @@ class Tool(Generic[P, R]):
         positional, named = self._parameters.bind(call.arguments, context)
         return functools.partial(self.handler, *positional, **named)
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function, as if it were no tool."""
         return self.handler(*args, **kwargs)
 
-    def __get__(self, instance: object, owner: type | None = None) -> Tool[..., R]:
+    def __get__(self, instance: object, owner: type | None = None) -> Tool[..., R_co]:
         """Return the tool of a method, bound to its object."""
         if instance is None:
             return self
-        bound: Callable[..., R] = self.handler.__get__(instance, owner)
+        bound: Callable[..., R_co] = self.handler.__get__(instance, owner)
         settings = {**self._settings, "name": self.name, "hint_names": self._hint_names}
         return Tool(bound, **settings)  # type: ignore[arg-type]
 

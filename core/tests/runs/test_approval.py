@@ -1,0 +1,185 @@
+"""What needs approval does not run without it: asked, paused, resumed elsewhere; at most once."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from core_llm import (
+    Approval,
+    Client,
+    InvalidRequestError,
+    Message,
+    RunOptions,
+    RunState,
+    Tool,
+    ToolCallPart,
+    ToolResultPart,
+    tool,
+)
+from core_llm._runs.approval import Approver
+from core_llm.testing import FakeProvider
+
+from .script import Till, calls, kinds, weather
+
+PAY_AND_LOOK = calls(("pay", {"amount": 3}), ("weather", {"city": "Oslo"}))
+
+
+def contents(state_or_messages: object) -> list[str]:
+    """Return what the results of the last tool message say."""
+    messages = getattr(state_or_messages, "messages", state_or_messages)
+    last = next(message for message in reversed(messages) if message.role == "tool")  # type: ignore[call-overload]
+    return [str(part.content) for part in last.parts if isinstance(part, ToolResultPart)]
+
+
+@pytest.mark.parametrize(
+    ("approve", "said", "paid"),
+    [
+        (None, "The call was not approved.", []),
+        (lambda _: True, "paid 3", [3]),
+        (lambda _: False, "The call was not approved.", []),
+        (lambda _: Approval.deny("too much"), "too much", []),
+        (lambda _: Approval.approve(arguments={"amount": 1}), "paid 1", [1]),
+        (lambda _: 1 / 0, "Asking for approval failed.", []),
+        (lambda _: "yes", "The call was not approved.", []),
+    ],
+    ids=["nobody", "yes", "no", "no-with-a-reason", "edited", "fails", "no-decision"],
+)
+def test_what_is_said_decides(approve: Approver | None, said: str, paid: list[int]) -> None:
+    """Only a clear yes lets a call run; everything else is told to the model."""
+    till = Till()
+    with Client(providers=[FakeProvider(PAY_AND_LOOK, "Done.")]) as client:
+        options: RunOptions = {"tools": [till.pay, weather]}
+        if approve is not None:
+            options["approve"] = approve
+        with client.run("fake:model", "Pay.", **options) as stream:
+            stream.finish()
+
+    assert contents(stream.messages) == [said, "sunny in Oslo"]
+    assert till.paid == paid
+
+
+def test_an_async_approver_is_awaited_by_sync_code() -> None:
+    """An approver may be async under the sync client too."""
+
+    async def approve(call: ToolCallPart) -> bool:
+        return call.arguments == {"amount": 3}
+
+    till = Till()
+    with (
+        Client(providers=[FakeProvider(PAY_AND_LOOK, "Done.")]) as client,
+        client.run("fake:model", "Pay.", tools=[till.pay, weather], approve=approve) as stream,
+    ):
+        stream.finish()
+
+    assert till.paid == [3]
+
+
+@pytest.mark.parametrize(("amount", "asked"), [(5, False), (50, True)])
+def test_a_rule_says_which_calls_need_approval(amount: int, asked: bool) -> None:  # noqa: FBT001
+    """A function of the call decides whether anybody is asked."""
+    seen: list[str] = []
+
+    def dear(call: ToolCallPart) -> bool:
+        return call.arguments is not None and call.arguments["amount"] == 50
+
+    pay = Tool(lambda amount: f"paid {amount}", name="pay", parameters={"type": "object"}, approval=dear)
+    with (
+        Client(providers=[FakeProvider(calls(("pay", {"amount": amount})), "Done.")]) as client,
+        client.run("fake:model", "Pay.", tools=[pay], approve=lambda call: bool(seen.append(call.id))) as stream,
+    ):
+        stream.finish()
+
+    assert bool(seen) is asked
+
+
+def test_a_rule_that_fails_asks() -> None:
+    """A rule that raises needs approval: it fails closed."""
+
+    @tool(approval=lambda _: 1 / 0 > 0)
+    def pay() -> str:
+        return "paid"
+
+    with (
+        Client(providers=[FakeProvider(calls(("pay", {})), "Done.")]) as client,
+        client.run("fake:model", "Pay.", tools=[pay]) as stream,
+    ):
+        stream.finish()
+
+    assert contents(stream.messages) == ["The call was not approved."]
+
+
+def test_a_paused_run_goes_on_in_another_process() -> None:
+    """The state goes through JSON and a database; what ran before the pause does not run again."""
+    till, looked = Till(), list[str]()
+
+    @tool
+    def weather(city: str) -> str:
+        looked.append(city)
+        return f"sunny in {city}"
+
+    database = sqlite3.connect(":memory:")
+    database.execute("create table runs (state text)")
+    with (
+        Client(providers=[FakeProvider(PAY_AND_LOOK)]) as client,
+        client.run("fake:model", "Pay.", tools=[till.pay, weather], on_approval="pause") as stream,
+    ):
+        events = list(stream)
+    assert stream.is_paused
+    assert kinds(events)[-2:] == ["approval_needed", "turn_end"]
+    database.execute("insert into runs values (?)", [stream.state.to_json()])
+
+    [(text,)] = database.execute("select state from runs")
+    with (
+        Client(providers=[FakeProvider("Done.")]) as client,
+        client.run(resume=RunState.from_json(text), tools=[till.pay, weather], approvals={"call-0": True}) as resumed,
+    ):
+        answer = resumed.finish()
+
+    assert (answer.text, till.paid, looked) == ("Done.", [3], ["Oslo"])
+    assert contents(resumed.messages) == ["paid 3", "sunny in Oslo"]
+
+
+def test_approvals_may_come_one_by_one() -> None:
+    """A run that is resumed with some decisions runs those calls and waits again for the others."""
+    till = Till()
+    both = calls(("pay", {"amount": 1}), ("pay", {"amount": 2}))
+    with Client(providers=[FakeProvider(both, "Done.")]) as client:
+        with client.run("fake:model", "Pay.", tools=[till.pay], on_approval="pause") as first:
+            list(first)
+        with client.run(
+            resume=first.state, tools=[till.pay], on_approval="pause", approvals={"call-1": True}
+        ) as second:
+            list(second)
+        assert (till.paid, [call.id for call in second.state.pending]) == ([2], ["call-0"])
+        with client.run(resume=second.state, tools=[till.pay], approvals={"call-0": Approval.deny("no")}) as third:
+            third.finish()
+
+    assert till.paid == [2]
+    assert contents(third.messages) == ["no", "paid 2"]
+
+
+def test_a_decision_about_an_unknown_call_is_refused() -> None:
+    """Approving what does not wait is a mistake, and says what waits."""
+    with (
+        Client(providers=[FakeProvider("Done.")]) as client,
+        pytest.raises(InvalidRequestError, match="no call 'x' waits for approval; those that do are: none"),
+    ):
+        client.run(resume=RunState(model="fake:model"), approvals={"x": True})
+
+
+def test_a_call_that_broke_off_is_not_run_again() -> None:
+    """A state whose calls were begun and not finished goes on with that said to the model."""
+    till = Till()
+    begun = (Message.user("Pay."), Message.assistant(*calls(("pay", {"amount": 3}))))
+    broken = RunState.from_json(RunState(model="fake:model", messages=begun, turn=1).to_json())
+
+    with (
+        Client(providers=[FakeProvider("I see.")]) as client,
+        client.run(resume=broken, tools=[till.pay]) as stream,
+    ):
+        stream.finish()
+
+    assert till.paid == []
+    assert contents(stream.messages) == ["Interrupted: whether it was carried out is not known."]
