@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
-from core_llm_conformance.contract.forbidden import CALLS, why_not
+from core_llm_conformance.contract.forbidden import CALLS, HARMLESS, why_not
 from core_llm_conformance.contract.sources import TESTS, is_own
 
 
@@ -47,12 +47,10 @@ def _wrong(tree: ast.Module, path: Path, *, used: set[str] | None) -> Iterator[t
     """Yield the forbidden imports; of names that are used, unless `used` is None."""
     for node in ast.walk(tree):
         for module, name, known_as in _imported(node):
-            reason = why_not(module) or why_not(f"{module}.{name}")
-            full = f"{module}.{name}"
-            if full == "os.path" or (reason is None and full not in CALLS):
-                continue
-            if used is None or known_as in used:
-                yield f"{path}:{getattr(node, 'lineno', 0)}", f"imports {full.rstrip('.')}: {reason or CALLS[full]}"
+            full = f"{module}.{name}" if name else module
+            reason = None if full in HARMLESS else why_not(full) or CALLS.get(full)
+            if reason is not None and (used is None or known_as in used):
+                yield f"{path}:{getattr(node, 'lineno', 0)}", f"imports {full}: {reason}"
 
 
 def _imported(node: ast.AST) -> Iterator[tuple[str, str, str]]:

@@ -22,15 +22,13 @@ import threading
 import traceback
 import types
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 REFUSED = ("socket.", "subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.system", "pty.spawn")
 """How the audit events begin that are noted and refused."""
 NOTED = {
-    "_thread.start_new_thread": "starts a thread",
-    "_thread.start_joinable_thread": "starts a thread",
     "builtins.input": "asks for input",
     "os.chdir": "changes the working folder",
     "os.mkdir": "makes a folder",
@@ -73,6 +71,9 @@ class Watch:
         """Begin to note."""
         sys.addaudithook(self._hear)
         self._is_on = True
+        for name in ("_start_new_thread", "_start_joinable_thread"):  # no audit event tells of it before Python 3.12
+            if (starter := getattr(threading, name, None)) is not None:
+                setattr(threading, name, self._noting(starter))
 
     def stop(self) -> None:
         """Note nothing more."""
@@ -103,6 +104,14 @@ class Watch:
             raise RefusedError(f"{event} is refused while a plugin is imported")
         elif event in NOTED:
             self.note(f"{NOTED[event]} ({event}{tuple(map(str, arguments))[:2]})")
+
+    def _noting(self, starter: Callable[..., Any]) -> Callable[..., Any]:
+        def start(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401  # whatever starts a thread
+            if self._is_on:
+                self.note("starts a thread")
+            return starter(*arguments, **named)
+
+        return start
 
     def _hear_open(self, path: object, mode: object, flags: object) -> None:
         wants_to_write = isinstance(flags, int) and bool(flags & WRITING)
@@ -191,9 +200,12 @@ def _told(value: object) -> str:
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Return the names of what is another than before."""
-    return [name for name in after if name in before and before[name] != after[name]] + [
-        name for name in after if name not in before and name.startswith("the logger")
+    """Return the names of what is another than before; also of a logger, or a field of a known class, that is new."""
+    changed = [name for name in after if name in before and before[name] != after[name]]
+    return changed + [
+        name
+        for name in after
+        if name not in before and (name.startswith("the logger") or name.rpartition(".")[0] in before)
     ]
 
 

@@ -168,10 +168,15 @@ def check_fresh_token_is_used(target: Target) -> None:
         fresh = probe.stream().sent
     if len(caught.requests) != 2 or fresh is None:  # noqa: PLR2004  # with the first token and the second
         raise fail(rule, f"{len(caught.requests)} requests were sent: {caught.error}", look_at="Provider.auth")
-    if _without_dates(caught.requests[1].headers) != _without_dates(fresh.headers):
+    first, second = caught.requests
+    if not _differing(first, second) or _differing(second, fresh):
         raise fail(
             rule, "the second request is not signed with the second token", look_at="Provider.auth keeps a token"
         )
+
+
+def _differing(sent: Sent, other: Sent) -> bool:
+    return _without_dates(sent.headers) != _without_dates(other.headers)
 
 
 def _without_dates(headers: Mapping[str, str]) -> dict[str, str]:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 
 from pydantic import SecretStr
 
-from core_llm import CoreLLMError, LocalProvider, OutgoingRequest, Request
+from core_llm import CoreLLMError, OutgoingRequest
 from core_llm.wire import Decoder, WireFormat, parse_object
 from core_llm_conformance.contract.code import forbidden_in
 from core_llm_conformance.contract.samples import Answer, answers, encodable
-from core_llm_conformance.contract.sources import own_classes, own_files, wires_of
+from core_llm_conformance.contract.sources import is_own, own_classes, own_files, wires_of
 from core_llm_conformance.contract.watch import Watcher
 from core_llm_conformance.failure import fail
 from core_llm_conformance.target import Target
@@ -25,9 +25,7 @@ def check_wire_imports_nothing_impure(target: Target) -> None:
     Raises:
         ConformanceFailure: One does.
     """
-    decoders = [type(decoder) for decoder in _decoders(target)]
-    classes = list(dict.fromkeys([*own_classes(target), *(base for kind in decoders for base in kind.__mro__)]))
-    for line, problem in forbidden_in([kind for kind in classes if kind.__module__ != "builtins"]):
+    for line, problem in forbidden_in(all_classes(target)):
         raise fail(RULE, f"it {problem}", look_at=line)
 
 
@@ -39,7 +37,7 @@ def check_wire_does_nothing_impure(target: Target) -> None:
     """
     made = list(_decoders(target))
     watcher = Watcher(own_files(target, made))
-    for what, run in runs(target):
+    for what, run in runs(target, made_wires(target)):
         with watcher.watching():
             try:
                 run()
@@ -51,14 +49,24 @@ def check_wire_does_nothing_impure(target: Target) -> None:
             raise fail(RULE, f"while it {what}, the plugin calls {called}", look_at=line)
 
 
-def runs(target: Target) -> Iterator[tuple[str, Callable[[], object]]]:
+def made_wires(target: Target) -> list[WireFormat]:
+    """Return every wire of the plugin: that of the model as the provider has it, the others new."""
+    own = target.loaded.wire(target.model)
+    others = [kind for kind in wires_of(target) if kind is not type(own)]
+    return [own, *(kind(target.loaded.endpoint, target.loaded.config.options) for kind in others)]
+
+
+def all_classes(target: Target) -> list[type]:
+    """Return the classes that make up the plugin, those of its decoders too."""
+    decoders = [base for decoder in _decoders(target) for base in type(decoder).__mro__ if is_own(base)]
+    return list(dict.fromkeys([*own_classes(target), *decoders]))
+
+
+def runs(target: Target, wires: list[WireFormat]) -> Iterator[tuple[str, Callable[[], object]]]:
     """Yield everything that a plugin's code can be made to do without a client: what it is, and how to do it."""
     provider = target.loaded
     yield "says what its models can", lambda: provider.capabilities_for(target.model)
-    if isinstance(provider, LocalProvider):
-        return
-    for kind in wires_of(target):
-        wire = kind(provider.endpoint, provider.config.options)
+    for wire in wires:
         for request in encodable(wire, target.model):
             yield "encodes a request", lambda wire=wire, request=request: wire.encode_request(request)  # type: ignore[misc]
         for status in ERRORS:
@@ -89,13 +97,6 @@ def decode(target: Target, answer: Answer) -> object:
 
 def _decoders(target: Target) -> Iterator[Decoder]:
     """Yield a decoder of each wire."""
-    if isinstance(target.loaded, LocalProvider):
-        return
-    for kind in wires_of(target):
-        wire: WireFormat = kind(target.loaded.endpoint, target.loaded.config.options)
+    for wire in made_wires(target):
         for request in encodable(wire, target.model)[:1]:
-            yield _decoder(wire, request)
-
-
-def _decoder(wire: WireFormat, request: Request) -> Decoder:
-    return wire.decoder(request)
+            yield wire.decoder(request)

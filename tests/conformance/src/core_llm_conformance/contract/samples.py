@@ -65,7 +65,8 @@ def requests(model: str) -> list[Request]:
         Request(model=model, messages=(both,)),
         *(Request(model=model, messages=(user,), settings=settings) for settings in SETTINGS),
     ]
-    return [request.model_copy(update={"is_stream": is_stream}) for request in plain for is_stream in (True, False)]
+    forms = [request.model_copy(update={"is_stream": is_stream}) for request in plain for is_stream in (True, False)]
+    return [request.model_copy(deep=True) for request in forms]  # so that a wire that changes one changes no other
 
 
 def encodable(wire: WireFormat, model: str) -> list[Request]:

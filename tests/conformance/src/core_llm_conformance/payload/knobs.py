@@ -9,7 +9,7 @@ from typing import Any
 
 from core_llm import ConfigError, InvalidRequestError, LocalProvider, Settings, UnsupportedError
 from core_llm_conformance.contract.samples import TOOL
-from core_llm_conformance.contract.sending import PROMPT, Caught, Probe, Sent, differing
+from core_llm_conformance.contract.sending import FOLLOWING, PROMPT, Caught, Probe, Sent, differing
 from core_llm_conformance.each import Case
 from core_llm_conformance.failure import fail
 from core_llm_conformance.target import Target
@@ -129,7 +129,8 @@ def _check_visible(rule: str, knob: Knob, base: Sent, made: Mapping[str, Caught]
         if caught.sent is None:
             continue
         changed = [*differing(base.json, caught.sent.json).values(), *caught.sent.query.values()]
-        changed += differing(base.headers, caught.sent.headers).values()
+        headers = differing(base.headers, caught.sent.headers)
+        changed += [value for path, value in headers.items() if FOLLOWING.isdisjoint(path)]
         wanted = value if isinstance(value, tuple) else (value,)
         missing = [one for one in wanted if not any(_is(one, found) for found in changed)]
         if missing:
