@@ -16,12 +16,13 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from core_llm import Capabilities, Client, ConfigValues, Limits, Provider, ProviderConfig, Settings, Stream, hookspecs
+from core_llm import Capabilities, Client, ConfigValues, Provider, ProviderConfig, Settings, Stream, hookspecs
 from core_llm._calls import ClientOptions
 from core_llm._config_model import DEFAULT_LIMITS
 from core_llm._errors import SAFE_HEADERS
 from core_llm._offers import known_providers
 from core_llm._options import CallOptions
+from core_llm._retries import DEFAULT_RETRIES
 from core_llm._stream import grammar
 from core_llm.wire.errors import STATUS_ERRORS
 
@@ -183,7 +184,7 @@ def settings_of(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, o
     """Yield the path and the default of each setting of the configuration; a name of the user's own is in brackets."""
     for name, field in model.model_fields.items():
         annotation = field.annotation
-        if annotation in (Limits, Settings, ProviderConfig):
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             yield from settings_of(annotation, f"{path}{name}.")
         elif name == "providers":
             yield from settings_of(ProviderConfig, f"{path}providers.<name>.")
@@ -211,8 +212,9 @@ def test_defaults_are_those_of_the_code() -> None:
     """The table's defaults hold."""
     rows = dict(re.findall(r"^\| `([^`]+)` \| `[^`]+` \| ([^|]+) \|", read("configuration.md"), re.MULTILINE))
     limits = {f"limits.{name}": f"{seconds:g}" for name, seconds in DEFAULT_LIMITS}
+    retries = {f"retries.{name}": f"{figure:g}" for name, figure in DEFAULT_RETRIES if figure is not None}
     plain = {path: str(value) for path, value in settings_of(ConfigValues) if isinstance(value, str | int)}
-    expected = {name: f"`{value}`" for name, value in (limits | plain).items()}
+    expected = {name: f"`{value}`" for name, value in (limits | retries | plain).items()}
     assert {name: rows.get(name) for name in expected} == expected
 
 

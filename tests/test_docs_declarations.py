@@ -32,7 +32,7 @@ MADE_BY_OTHERS = {"AsyncStream", "Config", "Signal", "Stream"}
 KEPT_DECORATORS = ("property", "classmethod", "staticmethod")
 IN_WORDS = {"JSONObject", "JSONValue", "hookimpl"}
 """Public names that are another library's: words say what they are."""
-ALIAS_HOMES = ("_options", "_events", "_messages", "_response", "wire.base", "wire.frames", "wire.usage")
+ALIAS_HOMES = ("_options", "_events", "_messages", "_response", "_retries", "wire.base", "wire.frames", "wire.usage")
 
 
 def below(kind: type) -> set[str]:

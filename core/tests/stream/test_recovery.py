@@ -14,7 +14,6 @@ from core_llm import (
     Client,
     CoreLLMError,
     Limits,
-    NotFoundError,
     OverloadedError,
     PartEnd,
     Response,
@@ -32,12 +31,11 @@ from core_llm import (
 from core_llm._events import AttemptEvent
 from core_llm._request import Request
 from core_llm.hookspecs import StreamObserver
-from core_llm.wire import Decoder, Frame, WireRequest
 from core_llm_conformance.script import Answer, Reset, Stall, json_answer, sse_answer
 from core_llm_conformance.server import FaultServer
 
 from .calls import Caller, config
-from .tiny import DONE, HELLO, Tiny, TinyDecoder, TinyWire, at, event, hello, tool
+from .tiny import DONE, HELLO, Tiny, at, event, hello, tool
 
 CUT = sse_answer(event(id="r1", text="Hel"), event(usage={"in": 3, "out": 1}))
 WHOLE = sse_answer(HELLO[0], HELLO[1], event(usage={"in": 3, "out": 2}), *HELLO[2:])
@@ -48,34 +46,6 @@ class Prefilled(Tiny):
     """Goes on from the beginning of an answer."""
 
     capabilities: ClassVar[Mapping[str, Capabilities]] = {"*": Capabilities(continuation="supported")}
-
-
-class NumberingDecoder(TinyDecoder):
-    """Counts the events."""
-
-    count = 0
-
-    @property
-    def cursor(self) -> int | None:
-        """How many came."""
-        return self.count or None
-
-    def feed(self, frame: Frame) -> Sequence[StreamEvent]:
-        """Count one."""
-        self.count += 1
-        return super().feed(frame)
-
-
-class KeepingWire(TinyWire):
-    """Keeps its answers."""
-
-    def decoder(self, request: Request) -> Decoder:  # noqa: ARG002  # the contract's signature
-        """Return a decoder that counts."""
-        return NumberingDecoder(self.provider)
-
-    def encode_resume(self, response_id: str, cursor: int | None) -> WireRequest:
-        """Ask for the rest."""
-        return WireRequest("GET", f"/kept/{response_id}", query={"after": str(cursor)}, framing=self.framing)
 
 
 def texts_sent(server: FaultServer) -> list[object]:
@@ -310,51 +280,6 @@ def test_a_refused_continuation_raises_what_the_answer_broke_with(caller: Caller
     assert outcome.response.text == "Hel"
 
 
-# ---- resume
-
-
-def test_a_kept_answer_is_taken_up_where_it_broke(caller: Caller) -> None:
-    """Its parts go on as they were, a tool call too; it is one answer, so it is paid for once."""
-    first = sse_answer(event(id="r1", text="Let me see. "), tool('{"city": "Os'))
-    rest = sse_answer(tool('lo"}'), event(usage={"in": 3, "out": 9}), event(finish="tool_calls"), DONE)
-    with FaultServer(first, rest) as server:
-        outcome = caller.stream(at(server.url, wire=KeepingWire), recovery="resume")
-        assert [(each.method, each.path, each.query) for each in server.requests[1:]] == [
-            ("GET", "/kept/r1", {"after": ["2"]})
-        ]
-    [resumed] = [each for each in outcome.events if isinstance(each, Resumed)]
-    assert (resumed.attempt, resumed.mode) == (2, "resume")
-    [call] = outcome.response.tool_calls
-    assert call.arguments == {"city": "Oslo"}
-    assert outcome.response.usage == Usage(input_tokens=3, output_tokens=9)
-    assert [each.usage for each in outcome.response.attempts] == [None, outcome.response.usage]
-
-
-def test_taking_up_can_fail_and_be_tried_again(caller: Caller) -> None:
-    """From the same event."""
-    with FaultServer(sse_answer(HELLO[0]), BUSY, sse_answer(*HELLO[1:])) as server:
-        outcome = caller.stream(at(server.url, wire=KeepingWire), recovery="resume")
-        assert [each.query for each in server.requests[1:]] == [{"after": ["1"]}] * 2
-    assert outcome.response.text == "Hello"
-
-
-def test_an_answer_that_is_not_kept_raises_what_it_broke_with(caller: Caller) -> None:
-    """The 404 is noted, and what had arrived is there, its parts closed as far as they came."""
-    with FaultServer(sse_answer(HELLO[0]), json_answer({"error": {"message": "no such answer"}}, 404)) as server:
-        outcome = caller.stream(at(server.url, wire=KeepingWire), recovery="resume")
-    assert isinstance(outcome.error, StreamInterruptedError)
-    assert not isinstance(outcome.error, NotFoundError)
-    assert "no such answer" in notes(outcome.error)[0]
-    assert outcome.response.text == "Hel"
-
-
-def test_a_wire_that_keeps_nothing_says_so(caller: Caller) -> None:
-    """The error tells why it was not taken up."""
-    with FaultServer(CUT) as server:
-        outcome = caller.stream(at(server.url), recovery="resume")
-    assert notes(outcome.error) == ["recovery='resume' was not possible: its provider keeps no answer to resume"]
-
-
 # ---- whoever listens
 
 
@@ -433,27 +358,3 @@ def test_the_servers_own_word_in_the_middle_is_kept(caller: Caller) -> None:
         outcome = caller.stream(at(server.url), recovery="restart")
     assert isinstance(outcome.error, ServerError)
     assert "no GPU left" in outcome.error.message
-
-
-class Once(Tiny):
-    """Has keys for requests that are the same again."""
-
-    idempotency_header = "X-Once"
-
-
-def test_the_attempts_of_one_request_carry_one_key(caller: Caller) -> None:
-    """A retry is the same request again; a restart is another one, and so is another call."""
-    with FaultServer(BUSY, CUT, hello(), hello()) as server:
-        provider = at(server.url, Once)
-        caller.streams(provider, [{"recovery": "restart"}, {}])
-        keys = [request.headers["x-once"] for request in server.requests]
-    assert keys[0] == keys[1]
-    assert len(set(keys)) == 3
-
-
-def test_no_key_is_sent_where_the_provider_knows_none(caller: Caller) -> None:
-    """Nor in place of the caller's own."""
-    with FaultServer(hello(), hello()) as server:
-        caller.stream(at(server.url))
-        caller.stream(at(server.url, Once), extra_headers={"X-Once": "mine"})
-        assert [request.headers.get("x-once") for request in server.requests] == [None, "mine"]
