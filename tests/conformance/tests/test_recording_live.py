@@ -95,7 +95,11 @@ def test_what_is_recorded_is_promoted_with_its_head(tmp_path: Path) -> None:
 
 def test_turns_follow_upon_real_answers(tmp_path: Path) -> None:
     """The second request has the call's id and the tool's answer in it."""
-    (made,) = recorded(tmp_path, lambda _, answer: answer, "tool_result")
+
+    def renamed(_: RecordedRequest, answer: Answer) -> Answer:
+        return replace(answer, steps=[Send(body_of(answer).replace(b'"weather"', b'"get_weather"'))])
+
+    (made,) = recorded(tmp_path, renamed, "tool_result")
     assert made.problems == ()
     turns = Cassette.read(made.path).of("stream")
     messages = json.loads(turns[1].request_body)["messages"]

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core_llm_conformance.cassette import Cassette
+from core_llm_conformance.corpus import CASSETTE, RESPONSE_ONLY, find_corpus, missing_reason
 from core_llm_conformance.failure import ConformanceFailure
 from core_llm_conformance.recording import age, check_cassette_is_clean
 from core_llm_conformance.recording.allowed import allowed_request_headers, allowed_response_headers, allowed_url
@@ -20,6 +21,7 @@ from core_llm_conformance.recording.clean import suspects_of
 from core_llm_conformance.recording.scrubbing import scrub_body, scrub_ids
 from core_llm_conformance.recording.secrets import random_runs, suspects_in
 from core_llm_conformance.recording.texts import Text, texts_of
+from core_llm_conformance.secret_names import is_secret_name
 from core_llm_conformance.target import KEY, Target
 
 from .twin.acme import Acme
@@ -143,6 +145,19 @@ def test_words_names_and_dates_are_no_secrets(text: str) -> None:
     assert suspects_in(texts_of(said(text)), secrets=[SECRET, KEY, "ollama"]) == []
 
 
+CORPUS = find_corpus(Path(__file__).parents[3])
+
+
+@pytest.mark.skipif(CORPUS is None, reason=missing_reason(Path(__file__).parents[3]))
+def test_most_real_answers_are_no_suspects() -> None:
+    """An alarm that rings at every answer is switched off: of the real ones, fewer than one in thirty rings it."""
+    assert CORPUS is not None
+    recordings = [one for one in CORPUS.recordings(formats=(CASSETTE, *RESPONSE_ONLY)) if len(one.body) < 300_000]
+    rings = [one.test_id for one in recordings if suspects_in(texts_of(scrub_ids(scrub_body(one.body), [])))]
+    assert len(recordings) > 2_000
+    assert len(rings) < len(recordings) / 30, rings
+
+
 def test_chance_is_right_where_it_belongs() -> None:
     """Ids, signatures, data; and whatever else the plugin knows the use of."""
     chance = "Zk3Qm7Xw1Lr9Tb5Vn8Yc2Ph4Dg6"
@@ -191,6 +206,18 @@ def test_headers_and_addresses_pass_by_name() -> None:
         "content-type": "application/json",
     }
     assert allowed_url("https://me:pw@a.example/v1?alt=sse&key=AIza&access_token=x") == "https://a.example/v1?alt=sse"
+
+
+@pytest.mark.parametrize("name", ["key", "api_key", "apiKey", "x-goog-api-key", "access_token", "Authorization", "sig"])
+def test_names_that_carry_keys(name: str) -> None:
+    """Such a header or query field is never written, and never compared."""
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize("name", ["pageToken", "page_token", "max_tokens", "alt", "monkey", "api-version", "keyword"])
+def test_names_that_do_not(name: str) -> None:
+    """A page's mark is part of what is asked."""
+    assert not is_secret_name(name)
 
 
 def test_accounts_are_scrubbed_and_all_else_stays() -> None:

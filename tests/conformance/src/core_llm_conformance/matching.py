@@ -22,11 +22,11 @@ from core_llm_conformance._replay_core import ReplayedRequest
 from core_llm_conformance.cassette import Interaction
 from core_llm_conformance.failure import fail
 from core_llm_conformance.scenario import Scenario
+from core_llm_conformance.secret_names import is_secret_name
 from core_llm_conformance.target import Target
 
 CONTAINED_FROM = 8
 """Characters from which a text is also looked for inside of longer ones; a shorter one would be found anywhere."""
-_HOLDS_KEY = re.compile(r"(?i)(?:key|token|secret|signature|sig|auth|authorization|credential|password)s?$")
 _IS_VERSION = re.compile(r"(?i)version")
 _IS_STREAM_FLAG = re.compile(r"(?i)stream")
 
@@ -146,7 +146,7 @@ def address(method: str, url: str) -> Leaves:
     parts = urlsplit(url)
     found: Leaves = {"method": method, "path": unquote(parts.path)}
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
-        if not (_HOLDS_KEY.search(name) or _IS_VERSION.search(name)):
+        if not (is_secret_name(name) or _IS_VERSION.search(name)):
             found[f"?{name}"] = value
     return found
 

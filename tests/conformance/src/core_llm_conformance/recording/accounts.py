@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
 from core_llm_conformance._replay_core import ReplayedRequest
-from core_llm_conformance.recording.allowed import is_secret_name
 from core_llm_conformance.recording.scrubbing import SCRUBBED
 from core_llm_conformance.recording.secrets import MIN_SECRET
+from core_llm_conformance.secret_names import is_secret_name
 from core_llm_conformance.target import KEY
 
 MIN_PRIVATE = 4

@@ -10,13 +10,10 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from core_llm_conformance.recording.secrets import spellings
+from core_llm_conformance.secret_names import is_secret_name
 from core_llm_conformance.target import KEY
 
 _REQUEST_NOISE = frozenset("accept-encoding connection content-length host transfer-encoding user-agent".split())
-_HOLDS_KEY = re.compile(
-    r"(?i)(?:^|[-_])(?:authorization|cookie|key|secret|token|credential|password|signature)s?$|idempotency|^x-amz-"
-)
-"""How the names of headers and query fields end that carry a key, or what is made of one."""
 _RESPONSE_HEADERS = re.compile(
     r"""(?xi)^(?:
       content-type | date | retry-after | retry-after-ms | x-should-retry | www-authenticate | deprecation | sunset
@@ -60,11 +57,6 @@ def allowed_response_headers(headers: Mapping[str, str]) -> dict[str, str]:
         elif _RESPONSE_HEADERS.match(name):
             found[name.lower()] = value
     return found
-
-
-def is_secret_name(name: str) -> bool:
-    """Whether a header or query field of such a name carries a key."""
-    return _HOLDS_KEY.search(name) is not None
 
 
 def _is_secret(name: str, value: str) -> bool:

@@ -15,12 +15,13 @@ from core_llm_conformance.cassette import Cassette, Interaction
 from core_llm_conformance.failure import fail
 from core_llm_conformance.matching import owned_by
 from core_llm_conformance.playing import answer_of
-from core_llm_conformance.recording.allowed import allowed_response_headers, is_allowed_url, is_secret_name
+from core_llm_conformance.recording.allowed import allowed_response_headers, is_allowed_url
 from core_llm_conformance.recording.drafting import play_clean
 from core_llm_conformance.recording.secrets import Suspect, suspects_in
 from core_llm_conformance.recording.texts import Text, string_leaves, texts_of
 from core_llm_conformance.recording.writing import MAX_BYTES
 from core_llm_conformance.scenarios import BY_NAME
+from core_llm_conformance.secret_names import is_secret_name
 from core_llm_conformance.target import KEY, Target
 from core_llm_conformance.telling import accounted_for
 

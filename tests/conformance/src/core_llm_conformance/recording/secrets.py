@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from urllib.parse import unquote
 
 from core_llm_conformance.recording.texts import Text
@@ -51,7 +52,7 @@ _IN_ORDER = "0123456789abcdefghijklmnopqrstuvwxyz"
 OPAQUE_FIELDS = re.compile(
     r"""(?xi)^(?:
       .*(?:signature|encrypted|fingerprint|obfuscation|digest|hash|checksum|b64|base64|embedding).*
-    | id | .*_id | .*-id | [a-z]+Id | data | etag
+    | id | .*_id | .*-id | [a-z]+Id | .*data | etag
     )$"""
 )
 """Names of fields that hold chance by nature: ids, signatures, data. Known keys and prefixes are found in them too."""
@@ -176,6 +177,9 @@ def _without_escapes(text: str) -> str:
 def _is_random(run: str) -> bool:
     digits = sum(character.isdigit() for character in run)
     if digits < MIN_DIGITS or len(run) - digits < MIN_LETTERS:
+        return False
+    steps = [ord(after) - ord(before) for before, after in pairwise(run)]
+    if steps.count(1) > len(steps) // 2:  # an alphabet
         return False
     counts = Counter(run)
     entropy = -sum(count / len(run) * math.log2(count / len(run)) for count in counts.values())

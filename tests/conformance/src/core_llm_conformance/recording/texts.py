@@ -62,15 +62,21 @@ def texts_of(body: bytes) -> Iterator[Text]:
     frames = frames_of(body)
     leaves = [leaf for frame in frames for leaf in string_leaves(frame, "$")]
     yield from (Text(where, text) for where, text in leaves)
-    for pattern in (None, _INDEX):
-        by_field: dict[str, list[str]] = {}
-        for where, text in leaves:
-            by_field.setdefault(where if pattern is None else pattern.sub("[]", where), []).append(text)
-        for where, found in by_field.items():
-            if len(set(found)) > 1:  # a model's name in every frame is one name
-                yield Text(where, "".join(found))
+    yield from _joined(leaves, "value")
+    # Elements of a list, each cut off from its place: what they make together may be no text of anybody's.
+    yield from _joined([(_INDEX.sub("[]", where), text) for where, text in leaves if _INDEX.search(where)], "joint")
     if len(leaves) > 1:
         yield Text("$", "".join(text for _, text in leaves), kind="joint")
+
+
+def _joined(leaves: list[tuple[str, str]], kind: Literal["value", "joint"]) -> Iterator[Text]:
+    """Yield the strings of each field, joined in their order."""
+    by_field: dict[str, list[str]] = {}
+    for where, text in leaves:
+        by_field.setdefault(where, []).append(text)
+    for where, found in by_field.items():
+        if len(set(found)) > 1:  # a model's name in every frame is one name
+            yield Text(where, "".join(found), kind)
 
 
 def string_leaves(value: JsonValue, path: str) -> Iterator[tuple[str, str]]:
