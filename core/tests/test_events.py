@@ -9,6 +9,7 @@ import pytest
 
 from core_llm._errors import OverloadedError, StreamInterruptedError
 from core_llm._events import (
+    ApprovalNeeded,
     CitationAdded,
     FellBack,
     FileDelta,
@@ -60,6 +61,7 @@ EVERY_EVENT: list[StreamEvent] = [
     TurnStart(0),
     ToolStart(0, CALL),
     ToolResult(0, CALL, ToolResultPart(tool_call_id="1", content="4°")),
+    ApprovalNeeded(1, (ToolCallPart(id="c", name="f", arguments={}),)),
     TurnEnd(0),
     StreamError(StreamInterruptedError("cut", partial=Response())),
     Finish("stop", None, Response(parts=(TextPart(text="Oslo"),), finish_reason="stop", is_complete=True)),

@@ -32,6 +32,8 @@
             ├── MalformedResponseError not what the wire promises; .frame holds the start of it
             └── InvalidToolCallError
 
+The branch of tools is in `_tool_errors`.
+
 Every text is redacted where the error is made. A cause is a `RedactedCause`, never the library's own exception, because
 that one carries the request with its key headers.
 """

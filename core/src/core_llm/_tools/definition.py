@@ -7,6 +7,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Generic, Literal, ParamSpec, TypeVar, overload
 
 from core_llm._json import JSONObject
@@ -90,22 +91,21 @@ class Tool(Generic[P, R_co]):
         self.is_strict = is_strict
         self.is_async = inspect.iscoroutinefunction(function)
         self.origin = f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', self.name)}"
-        self._settings = {
-            "name": name,
-            "description": description,
-            "parameters": parameters,
-            "timeout": timeout,
-            "approval": approval,
-            "max_retries": max_retries,
-            "ends_run": ends_run,
-            "is_strict": is_strict,
-        }
         self._hint_names = hint_names
+        self._described = documented.parameters
+        self._is_method = parameters is None and _is_unbound(function, handler)
         self._parameters: Parameters | None = None
-        if parameters is None and not _is_unbound(function, handler):
-            self._parameters = parameters_of(handler, tool=self.name, described=documented.parameters, names=hint_names)
-        self.parameters = _checked_schema(self.name, parameters) if parameters is not None else self._schema()
+        if parameters is None and not self._is_method:
+            self._read_signature()
+        else:
+            self.parameters = _checked_schema(self.name, parameters or {})
         functools.update_wrapper(self, function, updated=())
+
+    def _read_signature(self) -> None:
+        self._parameters = parameters_of(
+            self.handler, tool=self.name, described=self._described, names=self._hint_names
+        )
+        self.parameters = self._parameters.json_schema
 
     @classmethod
     def from_schema(
@@ -168,16 +168,15 @@ class Tool(Generic[P, R_co]):
         """Return the tool of a method, bound to its object."""
         if instance is None:
             return self
-        bound: Callable[..., R_co] = self.handler.__get__(instance, owner)
-        settings = {**self._settings, "name": self.name, "hint_names": self._hint_names}
-        return Tool(bound, **settings)  # type: ignore[arg-type]
+        bound: Tool[..., R_co] = copy(self)
+        bound.handler = self.handler.__get__(instance, owner)
+        if self._is_method:
+            bound._read_signature()
+        return bound
 
     def __repr__(self) -> str:
         """Show the name and where it was defined."""
         return f"<Tool {self.name} of {self.origin}>"
-
-    def _schema(self) -> JSONObject:
-        return {"type": "object", "properties": {}} if self._parameters is None else self._parameters.json_schema
 
 
 @overload
