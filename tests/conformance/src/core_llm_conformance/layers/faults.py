@@ -5,7 +5,7 @@ from __future__ import annotations
 from core_llm_conformance.applicability import streams, typical_streams
 from core_llm_conformance.base import SuiteBase
 from core_llm_conformance.each import each
-from core_llm_conformance.faults import cutting, damage, ending, leaving, secrets, stalls, statuses, strange
+from core_llm_conformance.faults import cost, cutting, damage, ending, leaving, pool, secrets, stalls, statuses, strange
 from core_llm_conformance.scenario import Shown
 from core_llm_conformance.scenarios.errors import DerivedError
 from core_llm_conformance.target import Target
@@ -128,3 +128,18 @@ class FaultTests(SuiteBase):
     def test_no_secret_in_errors(self, target: Target, fault: secrets.Fault) -> None:
         """A key that the server echoes is in no text of the error, and in no log."""
         secrets.check_no_secret(target, fault)
+
+    @each("shown", typical_streams)
+    def test_cost_is_linear(self, target: Target, shown: Shown) -> None:
+        """What a frame costs does not grow with the number of those before it."""
+        cost.check_cost_is_linear(target, shown)
+
+    @each("shown", typical_streams)
+    def test_decoding_does_not_block(self, target: Target, shown: Shown) -> None:
+        """A decoder sleeps, reads, writes and waits for nothing."""
+        cost.check_decoding_does_not_block(target, shown)
+
+    @each("shown", pool.first_stream)
+    def test_pool_is_reusable(self, target: Target, shown: Shown) -> None:
+        """A pool of one connection, a real one, can be used again after every kind of failure."""
+        pool.check_pool_is_reusable(target, shown)
