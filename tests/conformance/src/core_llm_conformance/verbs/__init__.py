@@ -91,6 +91,7 @@ def run(
 @click.argument("scenarios", nargs=-1, metavar="[SCENARIO]...")
 @click.option("--source", metavar="TEXT", help="Which server answers, with its version, if not the provider's own.")
 @click.option("--served-model", metavar="NAME", help="What that server calls its model.")
+@click.option("--opaque", metavar="FIELD", multiple=True, help="A field of answers by chance that is no secret.")
 @click.option("--compose", "descriptions", metavar="FILE", type=click.Path(path_type=Path), help="Compose, not record.")
 def record(
     asked: Asked,
@@ -98,6 +99,7 @@ def record(
     *,
     source: str | None,
     served_model: str | None,
+    opaque: tuple[str, ...],
     descriptions: Path | None,
 ) -> None:
     """Record the cassettes of PROVIDER from the live API: each SCENARIO, or all that the plugin may show.
@@ -107,7 +109,9 @@ def record(
     """
     from core_llm_conformance.verbs.recording import make_cassettes  # noqa: PLC0415
 
-    code = make_cassettes(asked, scenarios, descriptions=descriptions, source=source, served_model=served_model)
+    code = make_cassettes(
+        asked, scenarios, descriptions=descriptions, source=source, served_model=served_model, opaque=opaque
+    )
     click.get_current_context().exit(code)
 
 

@@ -19,7 +19,7 @@ from pydantic import JsonValue
 
 AUTHORS_FILES: Final = ("tests/test_conformance.py", "test_conformance.py")
 """Where an author's suite class is looked for, from the current folder."""
-_LITERALS: Final = ("provider", "model", "models", "config", "cassettes")
+_LITERALS: Final = ("provider", "model", "models", "config", "cassettes", "extras")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,7 @@ class Described:
     models: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, JsonValue] = field(default_factory=dict)
     cassettes: Path = Path("tests/cassettes")
+    extras: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
 
 
 def authors_file(provider: str) -> Path | None:
@@ -127,7 +128,7 @@ def _suites(file: Path, provider: str) -> Iterator[Described]:
 
 
 def _described(name: str, said: Mapping[str, object], file: Path) -> Described:
-    models, config = said.get("models"), said.get("config")
+    models, config, extras = said.get("models"), said.get("config"), said.get("extras")
     return Described(
         name,
         str(said["provider"]),
@@ -135,6 +136,7 @@ def _described(name: str, said: Mapping[str, object], file: Path) -> Described:
         models if isinstance(models, dict) else {},
         config if isinstance(config, dict) else {},
         file.absolute().parent / str(said.get("cassettes", "cassettes")),
+        extras if isinstance(extras, dict) else {},
     )
 
 

@@ -15,7 +15,13 @@ from core_llm_conformance.verbs.running import FAILED, PASSED
 
 
 def make_cassettes(
-    asked: Asked, scenarios: Sequence[str], *, descriptions: Path | None, source: str | None, served_model: str | None
+    asked: Asked,
+    scenarios: Sequence[str],
+    *,
+    descriptions: Path | None,
+    source: str | None,
+    served_model: str | None,
+    opaque: Sequence[str] = (),
 ) -> int:
     """Make cassettes, print what became of each, and return the command's exit code.
 
@@ -25,15 +31,16 @@ def make_cassettes(
         descriptions: The file to compose them from, instead of recording them.
         source: Which server answers, with its version.
         served_model: What the server calls its model.
+        opaque: Fields of answers whose values chance makes and that are no secrets.
 
     Raises:
         click.ClickException: The plugin, a scenario or the file is not there or not as it must be.
     """
     plugin = described(asked)
-    target = Target(plugin.provider, plugin.model, plugin.models, plugin.config, plugin.cassettes)
+    target = Target(plugin.provider, plugin.model, plugin.models, plugin.config, plugin.cassettes, plugin.extras)
     try:
         if descriptions is None:
-            made = record(target, scenarios, source=source, model=served_model, on_made=_say)
+            made = record(target, scenarios, source=source, model=served_model, opaque=opaque, on_made=_say)
         else:
             made = _composed(target, descriptions, scenarios)
     except ConformanceFailure as failure:
