@@ -8,7 +8,7 @@ import pytest
 
 from core_llm import BearerAuth, Capabilities, Client, ConfigError, Provider, ProviderConfig, Request
 from core_llm.wire import ChatCompletions, Exchange, WireFormat
-from core_llm_conformance.contract.declaration import check_declaration_is_consistent
+from core_llm_conformance.contract.declaration import check_can_be_made, check_declaration_is_consistent
 from core_llm_conformance.contract.options import (
     check_options_are_checked,
     check_options_are_described,
@@ -131,6 +131,18 @@ def test_a_named_endpoint_must_be_possible() -> None:
         "called 'acme': __init__ must pass `name` on"
         in finding(lambda: check_declaration_is_consistent(of(Nameless))).found
     )
+
+
+def test_a_constructor_that_takes_no_name() -> None:
+    """The core passes a name, always."""
+
+    class Closed(Acme):
+        def __init__(self, config: ProviderConfig | None = None) -> None:
+            super().__init__(config)
+
+    found = finding(lambda: check_can_be_made(of(Closed))).found
+    assert "Closed cannot be made: TypeError" in found
+    check_can_be_made(of(Acme))
 
 
 def test_patterns_from_the_general_to_the_special() -> None:

@@ -111,6 +111,13 @@ def test_another_name(install: Install) -> None:
     assert "offers ['acme2']" in finding(lambda: check_registers_through_its_entry_point(target)).found
 
 
+def test_a_hook_that_raises(install: Install) -> None:
+    """What it raises is the finding."""
+    target = install(PROVIDER.replace("return [Acme]", "return [][0]"))
+    told = finding(lambda: check_registers_through_its_entry_point(target))
+    assert told.found == "core_llm_register_providers raises IndexError: list index out of range"
+
+
 def test_a_second_provider_needs_an_entry_point(install: Install) -> None:
     """A provider without one is never found."""
     second = "\n\n    class Other(Acme):\n        name = 'acme-other'\n"

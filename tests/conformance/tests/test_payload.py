@@ -86,6 +86,15 @@ def test_a_setting_that_is_ignored(name: str) -> None:
     assert found.endswith("changes nothing")
 
 
+def test_a_setting_that_streams_lack() -> None:
+    """Both forms of the request are looked at."""
+    target = edited(lambda body: body.pop("seed", None) if body.get("stream") else None)
+    found = finding(lambda: check_setting_changes_the_request(target, KNOBS["seed"])).found
+    assert found == "seed=4711 changes nothing"
+    target = edited(lambda body: None if body.get("stream") else body.pop("tools", None))
+    assert "'mark_tool'" in finding(lambda: check_every_part_is_sent(target, CASES["tools"])).found
+
+
 def test_zero_is_a_value() -> None:
     """Who tests a knob for being true loses zero."""
     target = edited(lambda body: body.pop("temperature") if body.get("temperature") == 0 else None)

@@ -6,5 +6,5 @@
 - `samples` has requests to encode, and the answers of the cassettes to decode; `code` and `watch` look for what a wire
   must not use, in its text and while it runs; `purity` and `state` judge that;
 - `sending` catches what a client would send; `keys`, `addresses` and `refusals` judge it;
-- `broken_frames` hands a decoder what no server should send.
+- `broken_frames` hands a decoder what no server should send, `guard` stops one that does not return.
 """

@@ -22,6 +22,7 @@ from core_llm import (
     check_events,
 )
 from core_llm.wire import Frame, Framing
+from core_llm_conformance.contract.guard import HangingError, guarded
 from core_llm_conformance.contract.purity import ERRORS, decode
 from core_llm_conformance.contract.samples import Answer, answers
 from core_llm_conformance.contract.sending import leaves
@@ -183,11 +184,12 @@ class _Player:
         """Answer a call with a body; return what it came to."""
         self._transport.replay = Replay(ReplayAnswer(body, headers=headers))
         try:
-            if not is_stream:
-                return self._client.generate(f"{self._target.name}:{model}", "Hi")
-            with self._client.stream(f"{self._target.name}:{model}", "Hi") as stream:
-                for _ in check_events(stream):
-                    pass
+            with guarded():
+                if not is_stream:
+                    return self._client.generate(f"{self._target.name}:{model}", "Hi")
+                with self._client.stream(f"{self._target.name}:{model}", "Hi") as stream:
+                    for _ in check_events(stream):
+                        pass
         except StreamGrammarError:
             raise
         except CoreLLMError as error:
@@ -221,7 +223,7 @@ def _played(player: _Player, answer: Answer, body: bytes) -> str | None:
     is_stream, headers = answer.mode == "stream", dict(answer.headers)
     try:
         outcome = player.play(body, model=answer.request.model, is_stream=is_stream, headers=headers)
-    except Exception as error:  # noqa: BLE001  # a plugin may raise anything
+    except (Exception, HangingError) as error:  # noqa: BLE001  # a plugin may raise anything
         return f"{type(error).__name__}: {error}"
     return unsound(outcome) if isinstance(outcome, Response) else None
 
@@ -258,8 +260,9 @@ def check_fields_are_read_with_guards(target: Target) -> None:
             odd.frames,
         )
         try:
-            decode(target, changed)
-        except UNGUARDED as error:
+            with guarded():
+                decode(target, changed)
+        except (*UNGUARDED, HangingError) as error:
             raise fail(
                 rule,
                 f"{odd.what}: {type(error).__name__}: {error}",
@@ -296,7 +299,7 @@ def check_garbage_is_no_answer(target: Target) -> None:
                         outcome: object = player.play(
                             played, model=target.model, is_stream=is_stream, headers={"content-type": kind}
                         )
-                    except Exception as error:  # noqa: BLE001  # a plugin may raise anything
+                    except (Exception, HangingError) as error:  # noqa: BLE001  # a plugin may raise anything
                         outcome = error
                     if not isinstance(outcome, CoreLLMError):
                         form = "a stream" if is_stream else "a plain answer"
@@ -334,8 +337,9 @@ def check_error_of_any_shape_is_decoded(target: Target) -> None:
         for headers in HEADERS:
             for body in (*BODIES, *recorded):
                 try:
-                    error: object = wire.decode_error(status, headers, body)
-                except Exception as raised:  # noqa: BLE001  # a plugin may raise anything
+                    with guarded():
+                        error: object = wire.decode_error(status, headers, body)
+                except (Exception, HangingError) as raised:  # noqa: BLE001  # a plugin may raise anything
                     found = f"{type(raised).__name__}: {raised}"
                     raise fail(
                         rule, found, received=f"{status} {dict(headers)} {body!r}", look_at=_line_of(raised)

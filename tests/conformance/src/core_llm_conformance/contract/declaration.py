@@ -32,6 +32,22 @@ NEEDS: Mapping[str, str] = {
 """Feature → another without which it makes no sense."""
 
 
+def check_can_be_made(target: Target) -> None:
+    """Raise unless the provider can be made as the core makes it: of its configuration, and as a named endpoint.
+
+    Raises:
+        ConformanceFailure: It cannot; says why.
+    """
+    rule = "a provider is made of its configuration, under its own name or that of an endpoint"
+    try:
+        kind = kind_of(target)
+    except Exception as error:  # noqa: BLE001  # a plugin may raise anything
+        raise fail(rule, str(error), look_at="__init__(self, config=None, *, name=None)") from None
+    made = _endpoint(kind, target)
+    if isinstance(made, str):
+        raise fail(rule, made, look_at=f"{kind.__name__}.__init__(self, config=None, *, name=None)")
+
+
 def check_declaration_is_consistent(target: Target) -> None:
     """Raise unless everything that the provider's class declares can be true, and no part denies another.
 

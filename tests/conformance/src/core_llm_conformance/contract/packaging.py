@@ -41,7 +41,11 @@ def check_registers_through_its_entry_point(target: Target) -> None:
     if register is None:
         advice = "the entry point names the module that has core_llm_register_providers, marked with @hookimpl"
         raise fail(rule, f"{entry.value} has no core_llm_register_providers", look_at=advice)
-    offers = list(register())
+    try:
+        offers = list(register())
+    except Exception as error:  # noqa: BLE001  # a plugin may raise anything
+        found = f"core_llm_register_providers raises {type(error).__name__}: {error}"
+        raise fail(rule, found, look_at=entry.value) from None
     names = [getattr(offer, "name", None) for offer in offers]
     if names.count(target.name) != 1:
         found = f"the entry point is called {target.name!r}, and {entry.value} offers {names or 'nothing'}"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 from pydantic import SecretStr
 
-from core_llm import CoreLLMError, OutgoingRequest
-from core_llm.wire import Decoder, WireFormat, parse_object
+from core_llm import CoreLLMError, EmbedRequest, Message, OutgoingRequest, Request
+from core_llm.wire import Decoder, Exchange, WireFormat, parse_object
 from core_llm_conformance.contract.code import forbidden_in
 from core_llm_conformance.contract.samples import Answer, answers, encodable
 from core_llm_conformance.contract.sources import is_own, own_classes, own_files, wires_of
@@ -74,10 +74,22 @@ def runs(target: Target, wires: list[WireFormat]) -> Iterator[tuple[str, Callabl
                 "decodes an error",
                 lambda wire=wire, status=status: wire.decode_error(status, {}, b'{"error": {"message": "no"}}'),  # type: ignore[misc]
             )
+    for what, exchange in exchanges(target):
+        yield what, lambda exchange=exchange: next(exchange())  # type: ignore[misc]
     for answer in answers(target, statuses=(200, *ERRORS)):
         yield f"decodes {answer.name}", lambda answer=answer: decode(target, answer)  # type: ignore[misc]
     outgoing = OutgoingRequest("POST", "https://api.example/v1", {"content-type": "application/json"}, b"{}")
     yield "signs a request", lambda: provider.auth.sign(outgoing, SecretStr("sk-conformance"), 0.0)
+
+
+def exchanges(target: Target) -> Iterator[tuple[str, Callable[[], Exchange[object]]]]:
+    """Yield the calls that are no chat, as sans-I/O generators: what each does, and what makes it."""
+    provider = target.loaded
+    text = Request(model=target.model_of("token_count"), messages=(Message.user("Hi"),))
+    texts = EmbedRequest(model=target.model_of("embeddings"), inputs=("Hi",))
+    yield "lists models", provider.list_models
+    yield "counts tokens", lambda: provider.count_tokens(text)
+    yield "embeds", lambda: provider.embed(texts)
 
 
 def decode(target: Target, answer: Answer) -> object:

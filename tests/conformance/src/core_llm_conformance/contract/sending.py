@@ -12,6 +12,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from core_llm import CallOptions, Client, ClientOptions, CoreLLMError, Prompt
 from core_llm_conformance.failure import fail
+from core_llm_conformance.scenario import Mode
 from core_llm_conformance.target import Target
 
 PROMPT = "Say hello in one short sentence."
@@ -155,18 +156,30 @@ class Probe:
     def _model(self) -> str:
         return self._target.model_id("")
 
-    def sent(self, prompt: Prompt = PROMPT, **options: Unpack[CallOptions]) -> Sent:
-        """Return the streamed request for a prompt that every plugin must be able to send.
+    def ask(self, mode: Mode, prompt: Prompt = PROMPT, **options: Unpack[CallOptions]) -> Caught:
+        """Ask in either form."""
+        return self.stream(prompt, **options) if mode == "stream" else self.plain(prompt, **options)
+
+    def sent(self, mode: Mode = "stream", **options: Unpack[CallOptions]) -> Sent:
+        """Return the request for a prompt that every plugin must be able to send.
 
         Raises:
             ConformanceFailure: Nothing was sent.
         """
-        caught = self.stream(prompt, **options)
+        caught = self.ask(mode, **options)
         if caught.sent is None:
             raise fail(
                 "a plain question is sent", f"nothing is sent: {caught.error}", look_at="the wire's encode_request"
             )
         return caught.sent
+
+
+def modes(target: Target) -> tuple[Mode, ...]:
+    """Return the forms in which a provider can be asked."""
+    wire = target.loaded.wire(target.model)
+    if target.capabilities().streaming == "unsupported" or not wire.can_stream:
+        return ("plain",)
+    return ("stream", "plain") if wire.can_generate else ("stream",)
 
 
 def _innermost(error: BaseException) -> str:

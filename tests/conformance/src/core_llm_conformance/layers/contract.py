@@ -17,6 +17,7 @@ from core_llm_conformance.contract import (
     sources,
     state,
     typed,
+    well_formed,
 )
 from core_llm_conformance.contract.sources import PluginModule
 from core_llm_conformance.each import each
@@ -50,6 +51,10 @@ class ContractTests(SuiteBase):
     def test_hooks_match_their_specs(self, plugin: PluginModule) -> None:
         """Every hook exists, takes the arguments of its specification, and answers what it says."""
         hooks.check_hooks_match_their_specs(plugin)
+
+    def test_can_be_made(self, target: Target) -> None:
+        """The provider can be made of its configuration, and as a named endpoint."""
+        declaration.check_can_be_made(target)
 
     def test_declaration_is_consistent(self, target: Target) -> None:
         """What the provider declares is possible, and no part of it denies another."""
@@ -90,6 +95,11 @@ class ContractTests(SuiteBase):
     def test_wire_is_pure(self, target: Target, wires: object) -> None:  # noqa: ARG002
         """Encoding, decoding and signing use no socket, clock, chance, environment, file or thread."""
         purity.check_wire_does_nothing_impure(target)
+
+    @each("wires", sources.speaking)
+    def test_requests_are_well_formed(self, target: Target, wires: object) -> None:  # noqa: ARG002
+        """Every request has a method, a path, headers and a body that can be sent."""
+        well_formed.check_requests_are_well_formed(target)
 
     @each("wires", sources.speaking)
     def test_encoding_is_repeatable(self, target: Target, wires: object) -> None:  # noqa: ARG002

@@ -7,13 +7,15 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from core_llm import CoreLLMError, LocalProvider
-from core_llm_conformance.contract.sending import Probe, Sent, leaves
+from core_llm_conformance.contract.sending import Probe, Sent, leaves, modes
 from core_llm_conformance.contract.sources import kind_of
 from core_llm_conformance.each import Case
 from core_llm_conformance.failure import fail
 from core_llm_conformance.target import Target
 
 OTHER_MODEL = "conformance-other-model"
+ODD_MODEL = "conformance odd?model#1&a=b%20é"
+"""A name with all that means something in an address."""
 
 
 def check_model_is_named(target: Target) -> None:
@@ -26,10 +28,18 @@ def check_model_is_named(target: Target) -> None:
     for model in dict.fromkeys((target.model, *target.models.values(), OTHER_MODEL)):
         with Probe(replace(target, model=model, models={})) as probe:
             sent = probe.sent()
-        if model not in [value for _, value in leaves(sent.json)] and model not in unquote(sent.url):
-            raise fail(
-                rule, f"{model!r} is asked for, and is nowhere", sent=sent.shown, look_at="the wire's encode_request"
-            )
+        if not _is_named(model, sent):
+            found = f"{model!r} is asked for, and is nowhere"
+            raise fail(rule, found, sent=sent.shown, look_at="the wire's encode_request")
+    with Probe(replace(target, model=ODD_MODEL, models={})) as probe:
+        odd = probe.stream().sent
+    if odd is not None and not _is_named(ODD_MODEL, odd):
+        advice = "urllib.parse.quote(model, safe='') where the name is part of the path"
+        raise fail(rule, f"{ODD_MODEL!r} is asked for, and is not what is sent", sent=odd.shown, look_at=advice)
+
+
+def _is_named(model: str, sent: Sent) -> bool:
+    return model in [value for _, value in leaves(sent.json)] or model in unquote(sent.path)
 
 
 def check_stream_is_asked_for(target: Target) -> None:
@@ -39,8 +49,7 @@ def check_stream_is_asked_for(target: Target) -> None:
         ConformanceFailure: They are the same.
     """
     rule = "a stream and a plain answer are asked for by different requests"
-    wire = target.loaded.wire(target.model)
-    if not (wire.can_stream and wire.can_generate) or target.capabilities().streaming == "unsupported":
+    if len(modes(target)) == 1:
         return
     with Probe(target) as probe:
         streamed, plain = probe.stream().sent, probe.plain().sent

@@ -9,9 +9,10 @@ from typing import Any
 
 from core_llm import ConfigError, InvalidRequestError, LocalProvider, Settings, UnsupportedError
 from core_llm_conformance.contract.samples import TOOL
-from core_llm_conformance.contract.sending import FOLLOWING, PROMPT, Caught, Probe, Sent, differing
+from core_llm_conformance.contract.sending import FOLLOWING, PROMPT, Caught, Probe, Sent, differing, modes
 from core_llm_conformance.each import Case
 from core_llm_conformance.failure import fail
+from core_llm_conformance.scenario import Mode
 from core_llm_conformance.target import Target
 
 
@@ -97,10 +98,16 @@ def check_setting_changes_the_request(target: Target, knob: Knob) -> None:
     Raises:
         ConformanceFailure: It changes nothing, or two values change the same.
     """
-    rule = f"the setting {knob.name} is declared supported, so each value of it changes the request"
     with Probe(target) as probe:
         given = beside(target, knob)
-        base, made = probe.sent(**given), {repr(v): _with(probe, given, knob, v) for v in knob.values}
+        for mode in modes(target):
+            base = probe.sent(mode, **given)
+            made = {repr(v): _with(probe, mode, given, knob, v) for v in knob.values}
+            _check_changes(knob, base, made)
+
+
+def _check_changes(knob: Knob, base: Sent, made: Mapping[str, Caught]) -> None:
+    rule = f"the setting {knob.name} is declared supported, so each value of it changes the request"
     sent = {value: caught.sent for value, caught in made.items() if caught.sent is not None}
     refused = {value: caught.error for value, caught in made.items() if caught.sent is None}
     if not sent or (refused and not knob.is_levels):
@@ -166,9 +173,9 @@ def check_settings_have_fields_of_their_own(target: Target) -> None:
             if target.capabilities().support(f"settings.{name}") == "unsupported" or not knob.is_visible:
                 continue
             given = beside(target, knob)
-            caught = _with(probe, given, knob, knob.values[0])
+            caught = _with(probe, "stream", given, knob, knob.values[0])
             if caught.sent is not None:
-                changed = differing(probe.sent(**given).json, caught.sent.json)
+                changed = differing(probe.sent("stream", **given).json, caught.sent.json)
                 wanted = knob.values[0] if isinstance(knob.values[0], tuple) else (knob.values[0],)
                 fields[name] = frozenset(
                     path for path, value in changed.items() if any(_is(one, value) for one in wanted)
@@ -185,13 +192,18 @@ def check_undeclared_setting_is_not_dropped(target: Target, knob: Knob) -> None:
     Raises:
         ConformanceFailure: It is.
     """
+    with Probe(target) as probe:
+        given = beside(target, knob)
+        for mode in modes(target):
+            base = probe.sent(mode, **given)
+            made = {repr(value): _with(probe, mode, given, knob, value) for value in knob.values}
+            _check_not_dropped(knob, base, made)
+
+
+def _check_not_dropped(knob: Knob, base: Sent, made: Mapping[str, Caught]) -> None:
     rule = (
         f"nothing is declared of the setting {knob.name}, so it is sent, or the wire says that it has no field for it"
     )
-    with Probe(target) as probe:
-        given = beside(target, knob)
-        base = probe.sent(**given)
-        made = {repr(value): _with(probe, given, knob, value) for value in knob.values}
     idle = {value: caught.sent for value, caught in made.items() if caught.sent and caught.sent.whole == base.whole}
     for value, caught in made.items():
         if caught.sent is None and not isinstance(caught.error, REFUSALS):
@@ -209,17 +221,18 @@ def check_denied_setting_is_not_sent(target: Target, knob: Knob) -> None:
     Raises:
         ConformanceFailure: It does.
     """
+    rule = f"the setting {knob.name} is declared unsupported, so no value of it changes the request"
     with Probe(target) as probe:
         given = beside(target, knob)
-        base = probe.sent(**given)
-        for value in knob.values:
-            caught = _with(probe, {**given, "on_unsupported": "drop"}, knob, value)
-            if caught.sent is None or caught.sent.whole != base.whole:
-                shown = caught.sent.shown if caught.sent else str(caught.error)
-                rule = f"the setting {knob.name} is declared unsupported, so no value of it changes the request"
-                raise fail(rule, f"with on_unsupported='drop', {knob.name}={value!r} does", sent=shown)
+        for mode in modes(target):
+            base = probe.sent(mode, **given)
+            for value in knob.values:
+                caught = _with(probe, mode, {**given, "on_unsupported": "drop"}, knob, value)
+                if caught.sent is None or caught.sent.whole != base.whole:
+                    shown = caught.sent.shown if caught.sent else str(caught.error)
+                    raise fail(rule, f"with on_unsupported='drop', {knob.name}={value!r} does", sent=shown)
 
 
-def _with(probe: Probe, given: Mapping[str, Any], knob: Knob, value: object) -> Caught:
+def _with(probe: Probe, mode: Mode, given: Mapping[str, Any], knob: Knob, value: object) -> Caught:
     options: Any = {**given, knob.name: value}
-    return probe.stream(PROMPT, **options)
+    return probe.ask(mode, PROMPT, **options)

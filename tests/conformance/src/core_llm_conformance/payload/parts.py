@@ -21,9 +21,10 @@ from core_llm import (
     UnsupportedError,
 )
 from core_llm_conformance.contract.samples import PIXEL, TOOL
-from core_llm_conformance.contract.sending import Probe, Sent, leaves
+from core_llm_conformance.contract.sending import Caught, Probe, Sent, leaves, modes
 from core_llm_conformance.each import Case
 from core_llm_conformance.failure import fail
+from core_llm_conformance.scenario import Mode
 from core_llm_conformance.target import Target
 
 ODD_TEXT = 'Ærøskøbing 東京 \U0001f999 "quoted" \\ back\u2028line'
@@ -189,14 +190,18 @@ def check_every_part_is_sent(target: Target, case: Marked) -> None:
     Raises:
         ConformanceFailure: Something is lost, altered, or in another order.
     """
-    rule = "every part of a conversation is sent, in its order, or refused by name; none is lost in silence"
     with Probe(target) as probe:
-        caught = probe.stream([*case.messages], **case.options)
+        for mode in modes(target):
+            _check_marks(target, case, probe.ask(mode, [*case.messages], **case.options), mode)
+
+
+def _check_marks(target: Target, case: Marked, caught: Caught, mode: Mode) -> None:
+    rule = "every part of a conversation is sent, in its order, or refused by name; none is lost in silence"
     if caught.sent is None:
         is_told = isinstance(caught.error, UnsupportedError | InvalidRequestError)
         declared = [need for need in case.needs if target.capabilities().support(need) == "supported"]
         if not is_told or (declared and len(declared) == len(case.needs)) or not case.needs:
-            raise fail(rule, f"nothing is sent: {caught.error}", look_at="the wire, or its declaration")
+            raise fail(rule, f"nothing is sent ({mode}): {caught.error}", look_at="the wire, or its declaration")
         return
     found = text_of(caught.sent)
     missing = [mark for mark in case.marks if mark not in found]
