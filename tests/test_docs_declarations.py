@@ -43,11 +43,18 @@ def below(kind: type) -> set[str]:
 
 ERRORS = below(CoreLLMError)
 EVENTS = {event.__name__ for event in get_args(StreamEvent)}
+TOOLS = {
+    name
+    for name in core_llm.__all__
+    if getattr(getattr(core_llm, name), "__module__", "").startswith(("core_llm._tools", "core_llm._runs"))
+    or name == "ModelRetry"
+}
 EXPECTED: dict[str, tuple[tuple[ModuleType, set[str]], ...]] = {
     "api.md": (
-        (core_llm, set(core_llm.__all__) - ERRORS - EVENTS - IN_WORDS),
+        (core_llm, set(core_llm.__all__) - ERRORS - EVENTS - TOOLS - IN_WORDS),
         (core_llm.testing, set(core_llm.testing.__all__)),
     ),
+    "tools.md": ((core_llm, TOOLS),),
     "events.md": ((core_llm, EVENTS),),
     "errors.md": ((core_llm, ERRORS),),
     "wire.md": ((wire, set(wire.__all__) - IN_WORDS),),
