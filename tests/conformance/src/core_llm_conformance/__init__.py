@@ -6,6 +6,8 @@ The suite, from its door inwards:
   over the checks in `contract`, `exchanges`, `faults` and `payload`;
 - `target` is the plugin under test, `scenario` and `scenarios` what it is asked, `cassette` what it was answered,
   `applicability` which scenarios it has to show; `each` repeats a test over what applies;
+- `conversation` asks a scenario's turns, `playing` answers from a cassette, `matching` tells whether a request is the
+  cassette's (`secret_names` which names carry keys), `telling` says what came of it;
 - `failure` is what a check raises, `rendering` how it reads, `report` what is published, `levels` the suite's version;
 - `pytest_plugin` ties it to pytest: `collecting` finds the cases, `policy` says what a class must not do, `sockets`
   are closed, `judging` says what counts, `suite_run` holds it together;
