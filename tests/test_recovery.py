@@ -63,7 +63,7 @@ def recovered(model: str, recovery: Recovery, why: str = "cut") -> tuple[Respons
     """Return the response, the types of the events, and what the server saw."""
     with FaultServer(broken(model, why), answer_to) as server:
         with client_for(server.url, model).stream(model, "Why?", recovery=recovery) as stream:
-            types = [event.type for event in stream if not isinstance(event, UsageUpdate)]
+            types: list[str] = [event.type for event in stream if not isinstance(event, UsageUpdate)]
         return stream.response, types, server.requests
 
 

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     )
     from core_llm._events import (
         ApprovalNeeded,
+        AttemptEvent,
         CitationAdded,
         FellBack,
         FileDelta,
@@ -136,6 +137,7 @@ __all__ = [
     "AsyncRun",
     "AsyncStream",
     "Attempt",
+    "AttemptEvent",
     "AttemptPolicy",
     "AttemptRecord",
     "Auth",
@@ -284,8 +286,8 @@ _HOMES = {
     " PermissionDeniedError PluginError PluginLoadError ProviderError RateLimitError RequestTooLargeError"
     " ResponseError ServerError StatusError StreamGrammarError StreamInterruptedError TimeoutExceededError"
     " TransportError UnknownProviderError UnsupportedError",
-    "_events": "ApprovalNeeded CitationAdded FellBack FileDelta Finish PartEnd PartStart RawEvent ReasoningDelta"
-    " RefusalDelta Restarted Resumed Retrying StreamError StreamEvent StreamStart TextDelta ToolCall"
+    "_events": "ApprovalNeeded AttemptEvent CitationAdded FellBack FileDelta Finish PartEnd PartStart RawEvent"
+    " ReasoningDelta RefusalDelta Restarted Resumed Retrying StreamError StreamEvent StreamStart TextDelta ToolCall"
     " ToolCallDelta ToolResult ToolStart TurnEnd TurnStart UsageUpdate event_to_dict",
     "_messages": "Citation FilePart Message Part ProviderPart ReasoningPart RefusalPart TextPart TokenLogprob"
     " ToolCallPart ToolResultPart",

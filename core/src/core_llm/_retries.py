@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, Self
 
 from pydantic import (
@@ -110,43 +111,39 @@ class Fallback(_Checked):
         InvalidSettingError: A model is named twice, or an error that there is not.
     """
 
-    models: tuple[str, ...] = ()
+    models: Sequence[str] = ()
     """Model ids, roles or routes."""
-    on: tuple[str, ...] | None = None
-    """Names of the errors that lead to the next model, e.g. ``RateLimitError``; None for those that are not yours."""
-
-    @field_validator("on", mode="before")
-    @classmethod
-    def _names(cls, value: object) -> object:
-        if not isinstance(value, list | tuple):
-            return value
-        return tuple(item.__name__ if isinstance(item, type) else item for item in value)
+    on: Sequence[str | type[CoreLLMError]] | None = None
+    """The errors that lead to the next model, or their names; None for those that are not your own doing."""
 
     @field_validator("on")
     @classmethod
-    def _known(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        if value is not None and not value:
+    def _known(cls, value: Sequence[str | type[CoreLLMError]] | None) -> tuple[str, ...] | None:
+        if value is None:
+            return None
+        names = tuple(item if isinstance(item, str) else item.__name__ for item in value)
+        if not names:
             msg = "on is empty, so that nothing would fall back; leave it out, or leave out the models"
             raise ValueError(msg)
-        if unknown := [name for name in value or () if not _is_error(name)]:
+        if unknown := [name for name in names if not _is_error(name)]:
             msg = f"on has {', '.join(unknown)}, which is no error of this package, such as RateLimitError"
             raise ValueError(msg)
-        return value
+        return names
 
     @field_validator("models")
     @classmethod
-    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _each_once(cls, value: Sequence[str]) -> tuple[str, ...]:
         if empty := [name for name in value if not name.strip()]:
             msg = f"models has {empty[0]!r}, which names none"
             raise ValueError(msg)
         if twice := {name for name in value if value.count(name) > 1}:
             msg = f"models has {', '.join(sorted(twice))} more than once"
             raise ValueError(msg)
-        return value
+        return tuple(value)
 
     def errors(self) -> tuple[type[CoreLLMError], ...] | None:
         """Return the classes that `on` names."""
-        return None if self.on is None else tuple(getattr(_errors, name) for name in self.on)
+        return None if self.on is None else tuple(getattr(_errors, str(name)) for name in self.on)
 
 
 def _is_error(name: str) -> bool:

@@ -76,7 +76,7 @@ def core_llm_register_providers() -> Sequence[type[Provider] | Provider]:  # typ
 
 @hookspec
 def core_llm_find_provider(name: str) -> type[Provider] | Provider | None:
-    """Offer a provider for a name that no configuration and no entry point knows: a catalogue, a role, a route.
+    """Offer a provider for a name that no configuration and no entry point knows, such as one of a catalogue.
 
     All plugins are asked; two answers are an error that names both.
 

@@ -28,6 +28,7 @@ from core_llm import (
     UnsupportedError,
 )
 from core_llm._calls import ClientOptions
+from core_llm._json import JSONObject
 from core_llm._options import CallOptions
 from core_llm.testing import FakeProvider
 from core_llm_conformance.script import Answer, Stall, json_answer, sse_answer
@@ -63,7 +64,7 @@ def two(
     options: ClientOptions = {
         "providers": [at(server.url), at(server.url, Other), at(server.url, Blind)],
         "api_keys": {"other": "others-key-0123"},
-        **(client or {}),  # type: ignore[typeddict-item]  # the same type
+        **(client or {}),
     }
     return caller.stream(at(server.url), client=options, **{"fallback": ["other:n"], **call})  # type: ignore[arg-type]
 
@@ -159,7 +160,7 @@ def test_generate_falls_back_too(caller: Caller) -> None:
 
 def test_keys_and_options_of_one_never_reach_another(caller: Caller) -> None:
     """The body, the key and the address are those of who is asked."""
-    options = {"tiny": {"secret_knob": 1}, "other": {"their_knob": 2}}
+    options: Mapping[str, JSONObject] = {"tiny": {"secret_knob": 1}, "other": {"their_knob": 2}}
     with FaultServer(BUSY, hello()) as server:
         client: ClientOptions = {
             "providers": [at(server.url + "/a", Locked), at(server.url + "/b", Other)],
@@ -180,10 +181,9 @@ def test_a_model_that_cannot_take_the_request_is_passed_over() -> None:
     """Nothing is sent to it; the next is asked."""
     picture = FilePart(media_type="image/png", data=b"png")
     with FaultServer(BUSY, hello()) as server:
-        provider = at(server.url)
-        client: ClientOptions = {"providers": [provider, at(server.url, Blind), FakeProvider("Hello", name="other")]}
-        with Client(config=config(), max_retries=0, fallback=["blind:m", "other:n"], **client) as sync:
-            response = sync.generate("tiny:m", ["What is it?", picture])
+        providers = [at(server.url), at(server.url, Blind), FakeProvider("Hello", name="other")]
+        with Client(config=config(), providers=providers, max_retries=0, fallback=["blind:m", "other:n"]) as client:
+            response = client.generate("tiny:m", ["What is it?", picture])
         assert len(server.requests) == 1
     assert (response.text, [each.provider for each in response.attempts]) == ("Hello", ["tiny", "other"])
 

@@ -12,6 +12,7 @@ import pytest
 from core_llm import (
     AbortedError,
     AsyncClient,
+    AttemptEvent,
     Client,
     CoreLLMError,
     Finish,
@@ -21,7 +22,6 @@ from core_llm import (
     PluginError,
     Request,
     Response,
-    Retrying,
     StreamEvent,
     StreamInterruptedError,
     StreamStart,
@@ -75,7 +75,7 @@ class Notes:
         """Note the type."""
         self.told.append(event.type)
 
-    def on_retry(self, retrying: Retrying) -> None:
+    def on_retry(self, retrying: AttemptEvent) -> None:
         """Note the attempt."""
         self.told.append(f"retry {retrying.attempt}")
 

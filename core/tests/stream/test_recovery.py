@@ -10,6 +10,7 @@ import pytest
 from pydantic_core import from_json
 
 from core_llm import (
+    AttemptEvent,
     Capabilities,
     Client,
     CoreLLMError,
@@ -28,7 +29,6 @@ from core_llm import (
     Usage,
     hookimpl,
 )
-from core_llm._events import AttemptEvent
 from core_llm._request import Request
 from core_llm.hookspecs import StreamObserver
 from core_llm_conformance.script import Answer, Reset, Stall, json_answer, sse_answer

@@ -130,11 +130,13 @@ def test_generate_tries_again_too(caller: Caller) -> None:
         ({"retry-after": "0.05"}, 0.05),
         ({"retry-after-ms": "50", "retry-after": "7"}, 0.05),
         ({"retry-after": email.utils.formatdate(NOW - 5, usegmt=True)}, 0.0),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "50ms"}, 0.05),
+        ({"retry-after": "0", "x-ratelimit-reset": "9"}, 0.0),
     ],
-    ids=["seconds", "milliseconds", "a date"],
+    ids=["seconds", "milliseconds", "a date", "a limit's reset", "a wish and a reset"],
 )
 def test_the_wait_that_the_provider_asks_for_is_kept(caller: Caller, headers: dict[str, str], delay: float) -> None:
-    """In each of its three forms."""
+    """In each of its forms; without one, a limit that is used up says when it is reset."""
     clock = Clock(now=lambda: NOW, random=lambda: 1.0)
     with FaultServer(json_answer({}, 429, headers), hello()) as server:
         outcome = caller.stream(at(server.url), client={"clock": clock})

@@ -78,7 +78,12 @@ def test_the_open_part_goes_on_under_its_number() -> None:
     other = Citation(url="https://example.com/light")
     seam = Seam([TextPart(text="One. "), TextPart(text="Two", citations=(source,))], is_open=True)
     whole = TextPart(text=" three", citations=(other,))
-    events = [PartStart(0, "text"), TextDelta(0, " three"), CitationAdded(0, other), PartEnd(0, whole)]
+    events: list[StreamEvent] = [
+        PartStart(0, "text"),
+        TextDelta(0, " three"),
+        CitationAdded(0, other),
+        PartEnd(0, whole),
+    ]
     assert seam.joined(events) == [
         TextDelta(1, " three"),
         CitationAdded(1, other),
@@ -108,8 +113,8 @@ def test_something_else_than_text_ends_the_open_part_first() -> None:
     ]
     thought = ReasoningPart(text="hm")
     seam = Seam([TextPart(text="So ")], is_open=True)
-    events = [PartStart(0, "reasoning"), ReasoningDelta(0, "hm"), PartEnd(0, thought)]
-    more = [PartStart(1, "text"), TextDelta(1, " be it"), PartEnd(1, TextPart(text=" be it"))]
+    events: list[StreamEvent] = [PartStart(0, "reasoning"), ReasoningDelta(0, "hm"), PartEnd(0, thought)]
+    more: list[StreamEvent] = [PartStart(1, "text"), TextDelta(1, " be it"), PartEnd(1, TextPart(text=" be it"))]
     assert seam.joined([*events, *more])[4:] == [
         PartStart(2, "text"),
         TextDelta(2, "be it"),
