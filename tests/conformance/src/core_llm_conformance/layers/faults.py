@@ -5,8 +5,20 @@ from __future__ import annotations
 from core_llm_conformance.applicability import streams, typical_streams
 from core_llm_conformance.base import SuiteBase
 from core_llm_conformance.each import each
-from core_llm_conformance.faults import cost, cutting, damage, ending, leaving, pool, secrets, stalls, statuses, strange
-from core_llm_conformance.scenario import Shown
+from core_llm_conformance.faults import (
+    cost,
+    cutting,
+    damage,
+    ending,
+    leaving,
+    local,
+    pool,
+    secrets,
+    stalls,
+    statuses,
+    strange,
+)
+from core_llm_conformance.scenario import Scenario, Shown
 from core_llm_conformance.scenarios.errors import DerivedError
 from core_llm_conformance.target import Target
 
@@ -143,3 +155,23 @@ class FaultTests(SuiteBase):
     def test_pool_is_reusable(self, target: Target, shown: Shown) -> None:
         """A pool of one connection, a real one, can be used again after every kind of failure."""
         pool.check_pool_is_reusable(target, shown)
+
+    @each("scenario", local.local_models)
+    def test_local_answer(self, target: Target, scenario: Scenario) -> None:
+        """A model in this process makes a whole answer, again and again."""
+        local.check_local_answer(target, scenario)
+
+    @each("scenario", local.local_models)
+    def test_local_stop(self, target: Target, scenario: Scenario) -> None:
+        """A model in this process stops soon when it is told to, after any of its events."""
+        local.check_local_stop(target, scenario)
+
+    @each("scenario", local.local_models)
+    def test_local_failure(self, target: Target, scenario: Scenario) -> None:
+        """A model in this process that fails, or leaves off, is a typed error with what had come."""
+        local.check_local_failure(target, scenario)
+
+    @each("scenario", local.local_models)
+    def test_local_deadline(self, target: Target, scenario: Scenario) -> None:
+        """The limits of time hold for a model in this process, and end its thread."""
+        local.check_local_deadline(target, scenario)
