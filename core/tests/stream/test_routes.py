@@ -186,6 +186,26 @@ def test_a_policy_cannot_replay_in_silence() -> None:
     assert caught.value.partial.text == "Hel"
 
 
+def test_a_policy_cannot_go_on_with_nothing() -> None:
+    """Before any content there is no answer to continue: the error is raised."""
+
+    class Eager(Giving):
+        def next_attempt(self, history: Sequence[FailedAttempt]) -> Attempt | None:
+            return Attempt(mode="continue") if history else None
+
+    class Hasty(Careless):
+        def policy(self, call: RoutedCall) -> AttemptPolicy:  # noqa: ARG002  # the contract's signature
+            return Asking(["a:m"], Eager())
+
+    providers = [FakeProvider(OverloadedError("busy", status_code=503), name="a"), FakeProvider("Hello", name="b")]
+    with (
+        Client(config=config(), providers=providers, routes={"r": Hasty()}) as client,
+        pytest.raises(OverloadedError),
+    ):
+        client.generate("r", "Hi")
+    assert len(providers[0].requests) == 1
+
+
 def test_a_policy_that_fails_does_not_hide_what_the_call_failed_with() -> None:
     """Its own failure is noted."""
 

@@ -92,7 +92,7 @@ def final_error(history: Sequence[FailedAttempt]) -> CoreLLMError:
     """Return the error to raise: the last, but for an answer that broke and could not be taken up again."""
     last = history[-1]
     if len(history) > 1 and last.attempt.mode in ("continue", "resume") and isinstance(last.error, StatusError):
-        broke = next(failed for failed in reversed(history) if failed.attempt.mode != last.attempt.mode)
+        broke = next((failed for failed in reversed(history) if failed.attempt.mode != last.attempt.mode), last)
         if not last.error.is_retryable and isinstance(broke.error, ProviderError):
             broke.error.add_note(f"recovery={last.attempt.mode!r} was refused: {last.error.message}")
             broke.error.attempts = last.number
@@ -106,7 +106,9 @@ def final_error(history: Sequence[FailedAttempt]) -> CoreLLMError:
 
 def _is_allowed(last: FailedAttempt, attempt: Attempt) -> bool:
     """Tell whether an attempt keeps to what the caller wants after content: nothing is replayed in silence."""
-    return not last.had_content or attempt.mode == last.recovery
+    if last.had_content:
+        return attempt.mode == last.recovery
+    return attempt.mode not in ("continue", "resume")  # there is nothing to go on with
 
 
 def _never_sent(
