@@ -40,7 +40,7 @@ class OpenAICompatible(Provider):
         "max_tokens_field": "field for the bound on output tokens, if not max_tokens",
         "stream_usage": "false for a server that rejects stream_options; usage is then unknown",
         "max_embed_inputs": "texts that the server embeds in one request, if not 2048; longer lists go out as several",
-        "continuation": "true for a server that goes on from a last message of the assistant's, as vLLM and llama.cpp do",
+        "continuation": "true for a server that goes on from a last message of the assistant's, as vLLM does",
         "reasoning_field": "field in which the server wants the model's reasoning back, e.g. reasoning_content",
     }
 
