@@ -37,7 +37,6 @@ class Usage(Value):
             return None
         return self.input_tokens + self.output_tokens
 
-
     def __add__(self, other: Usage) -> Usage:
         """Return the sum: what one of them does not know counts for nothing, what neither knows stays unknown."""
         names = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
