@@ -11,7 +11,9 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
+from core_llm import BearerAuth, OutgoingRequest
 from core_llm_conformance.cassette import Cassette
 from core_llm_conformance.failure import ConformanceFailure
 from core_llm_conformance.recording import (
@@ -29,6 +31,7 @@ from core_llm_conformance.recording import (
 from core_llm_conformance.recording.descriptions import JsonObject
 from core_llm_conformance.recording.writing import to_yaml
 from core_llm_conformance.target import Target
+from core_llm_conformance.walk.expected import Expected, ExpectedError
 
 from .twin.acme import Acme
 
@@ -132,6 +135,41 @@ def test_composing_again_changes_no_byte(tmp_path: Path) -> None:
     compose(target(tmp_path), [DESCRIPTION])
     assert made.path.read_bytes() == first
     check_composed(target(tmp_path), [DESCRIPTION])
+
+
+class Dated(BearerAuth):
+    """Signs with the time."""
+
+    def sign(self, request: OutgoingRequest, credentials: SecretStr, now: float) -> OutgoingRequest:
+        """Sign, and say when."""
+        request.headers["sent-at"] = str(now)
+        return super().sign(request, credentials, now)
+
+
+class Punctual(Acme):
+    """Says in each request when it was sent."""
+
+    auth = Dated()
+
+
+def test_time_stands_still_while_composing(tmp_path: Path) -> None:
+    """A wire that sends the time sends the same one every time."""
+    punctual = Target(Punctual, "acme-1", cassettes=tmp_path)
+    (made,) = compose(punctual, [DESCRIPTION])
+    assert Cassette.read(made.path).interactions[0].request_headers["sent-at"] == "1700000000.0"
+    check_composed(punctual, [DESCRIPTION])
+
+
+def test_what_the_author_expects_is_what_is_written(tmp_path: Path) -> None:
+    """In their words, as far as they say it; what they leave out is the plugin's."""
+    error: JsonObject = {"kind": "provider", "message": "Slow", "type": "rate_limit_exceeded"}
+    answer = json_reply({"error": {"message": "Slow down.", "code": "rate_limit_exceeded"}}, status=429)
+    turn = Turn(plain=answer, expected={"error": error})
+    (made,) = compose(target(tmp_path), [replace(DESCRIPTION, scenario="error_429", turns=[turn])])
+    assert made.problems == ()
+    assert Cassette.read(made.path).interactions[0].head.expected == Expected(
+        error=ExpectedError("provider", "Slow", type="rate_limit_exceeded")
+    )
 
 
 def test_a_cassette_that_somebody_edited_is_found_out(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import base64
 import datetime as dt
 import json
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -58,7 +57,8 @@ SPELT = {
     "plain": said(f"Your key is {SECRET}."),
     "in a field": json.dumps({"echo": {"deep": [SECRET]}}).encode(),
     "as a name": json.dumps({SECRET: 1}).encode(),
-    "quoted": said(quote(f"?k={SECRET}&x=ü", safe="")),
+    "quoted": said("".join(f"%{ord(character):02X}" for character in SECRET)),
+    "escaped twice": said("".join(f"\\u{ord(character):04x}" for character in SECRET)),
     "escaped": b'{"text": "' + "".join(f"\\u{ord(character):04x}" for character in SECRET).encode() + b'"}',
     "base64": said(base64.b64encode(f"user:{SECRET}".encode()).decode()),
     "base64, one on": said(base64.b64encode(f"user1:{SECRET}:".encode()).decode()),
@@ -73,7 +73,10 @@ SPELT = {
     "cut, base64": streamed(*base64.b64encode(SECRET.encode()).decode()),
     "in a comment": b": " + SECRET.encode() + b"\n\n" + streamed("Hello"),
     "lines of JSON": b"".join(json.dumps({"text": piece}).encode() + b"\n" for piece in (SECRET[:7], SECRET[7:])),
-    "HTML": f"<p>{SECRET.replace('_', '&#95;')}</p>".encode(),
+    "HTML": ("<p>" + "".join(f"&#{ord(character)};" for character in SECRET) + "</p>").encode(),
+    "cut over fields": b"".join(
+        json.dumps({"ab"[at % 2]: SECRET[at : at + 3]}).encode() + b"\n" for at in range(0, len(SECRET), 3)
+    ),
     "binary": b"\x00\x00\xff" + SECRET.encode() + b"\xfe",
 }
 
@@ -99,6 +102,18 @@ def test_a_key_that_is_known_is_found(body: bytes) -> None:
 def test_it_is_found_in_every_place(change: dict[str, object]) -> None:
     """Not only in the answer's body."""
     assert suspects_of(with_first(**change), secrets=[SECRET])
+
+
+def test_it_is_found_in_the_head() -> None:
+    """Where the source, the model and what is expected are written."""
+    assert suspects_of(with_head(source=f"our server at x?k={SECRET}"), secrets=[SECRET])
+
+
+def test_a_key_of_words_is_found_whole() -> None:
+    """Its pieces are words; a shorter one is a word itself, and no secret."""
+    assert suspects_in([Text("$.x", "the key made-up-key it was")], secrets=["made-up-key"])
+    assert suspects_in([Text("$.x", "yek-pu-edam")], secrets=["made-up-key"])
+    assert suspects_in([Text("$.x", "what was made up is a key")], secrets=["made-up-key", "key"]) == []
 
 
 @given(st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=20, max_size=60), st.data())
