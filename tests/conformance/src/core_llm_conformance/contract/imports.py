@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from core_llm_conformance.contract.lending import required_plugins
 from core_llm_conformance.contract.sources import GROUP, PluginModule
 from core_llm_conformance.failure import fail
 
@@ -88,12 +89,14 @@ def check_imports_lightly(module: PluginModule) -> None:
     if heavy:
         advice = "import it inside the function that needs it; the core does all HTTP, so no client library is needed"
         raise fail(rule, f"importing {module.name} imports {', '.join(heavy)}", look_at=advice)
-    others = sorted({name.partition(".")[0] for name in seen.modules} & _other_plugins(module))
+    imported = {name.partition(".")[0] for name in seen.modules}
+    others = sorted(imported & _other_plugins(module) - required_plugins(module))
     if others:
-        advice = "what two plugins share belongs into a library of its own, or is in core_llm.wire"
+        advice = "a plugin stands on another only for its wire; then it requires it, and subclasses the wire"
         raise fail(rule, f"importing {module.name} imports another plugin: {', '.join(others)}", look_at=advice)
     own = module.name.partition(".")[0]
-    brought = [name for name in seen.modules if name.partition(".")[0] not in (own, "core_llm")]
+    known = {own, "core_llm", *required_plugins(module)}
+    brought = [name for name in seen.modules if name.partition(".")[0] not in known]
     if len(brought) > MAX_MODULES:
         tops = sorted({name.partition(".")[0] for name in brought})
         found = f"importing {module.name} brings {len(brought)} modules, {MAX_MODULES} at most: {', '.join(tops)}"

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import email.parser
-import importlib.metadata
 import inspect
 import json
-import re
 import tomllib
 from importlib.metadata import Distribution, EntryPoint
 from pathlib import Path
@@ -14,6 +12,8 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from core_llm import Provider
+from core_llm_conformance.contract.lending import lenders_of, plugins
+from core_llm_conformance.contract.requirements import is_bounded, normalized, required
 from core_llm_conformance.contract.sources import GROUP, entry_points_of
 from core_llm_conformance.failure import fail
 from core_llm_conformance.target import Target
@@ -21,10 +21,6 @@ from core_llm_conformance.target import Target
 CORE = "core-llm"
 NOT_AT_RUN_TIME = frozenset({"core-llm-conformance", "pytest", "vcrpy"})
 """What only tests need."""
-LOWER, UPPER, BOTH = (">=", ">"), ("<=", "<"), ("~=", "===", "==")
-_REQUIREMENT = re.compile(
-    r"\s*(?P<name>[A-Za-z0-9._-]+)\s*(?:\[[^\]]*\])?\s*\(?(?P<bounds>[^;)@]*)\)?\s*(?P<marker>;.*)?"
-)
 _ENTRY = f'[project.entry-points."{GROUP}"]'
 
 
@@ -99,27 +95,29 @@ def check_distribution_says_what_it_is(target: Target) -> None:
         raise fail(rule, "it has no summary", look_at=f"{where}: description")
     if not readme_of(found).strip():
         raise fail(rule, "it has no README", look_at=f"{where}: readme")
-    _check_requirements(found, rule, where)
+    _check_requirements(target, found, rule, where)
 
 
-def _check_requirements(found: Distribution, rule: str, where: str) -> None:
-    needed = {name: bounds for text in found.requires or () for name, bounds in [_parsed(text)] if name}
+def _check_requirements(target: Target, found: Distribution, rule: str, where: str) -> None:
+    needed = required(found)
     bounds = needed.get(CORE)
     if bounds is None:
         raise fail(rule, f"it does not require {CORE}", look_at=f"{where}: dependencies")
-    operators = {_operator(bound) for bound in bounds.split(",") if bound.strip()}
-    has_both = bool(operators & {*BOTH}) or bool(operators & {*LOWER} and operators & {*UPPER})
-    if not has_both:
+    if not is_bounded(bounds):
         what = f"it requires {CORE} {bounds or 'of any version'}"
         advice = f"{where}: bound it below and above, as `{CORE}>=0.1,<0.2`; a newer core may have another contract"
         raise fail(rule, what, look_at=advice)
     if tools := sorted(needed.keys() & NOT_AT_RUN_TIME):
         advice = f"{where}: they belong into an extra or a dependency group, for tests"
         raise fail(rule, f"whoever installs it has to install {', '.join(tools)}", look_at=advice)
-    plugins = {normalized(entry.dist.name) for entry in importlib.metadata.entry_points(group=GROUP) if entry.dist}
-    if others := sorted(needed.keys() & plugins - {normalized(found.name)}):
-        advice = "what two plugins share belongs into a library of its own, or is in core_llm.wire"
-        raise fail(rule, f"it requires another plugin: {', '.join(others)}", look_at=advice)
+    others = needed.keys() & set(plugins().values()) - {normalized(found.name)}
+    lenders = lenders_of(target) if others else set()
+    if strangers := sorted(others - lenders):
+        advice = "a plugin stands on another only for its wire, which it subclasses; share the rest in a library"
+        raise fail(rule, f"it requires another plugin: {', '.join(strangers)}", look_at=advice)
+    if loose := sorted(name for name in others if not is_bounded(needed[name])):
+        advice = f"{where}: bound it below and above, as the core; its wire may change"
+        raise fail(rule, f"it requires {loose[0]} {needed[loose[0]] or 'of any version'}", look_at=advice)
 
 
 def distribution_of(name: str) -> Distribution:
@@ -159,22 +157,3 @@ def _editable_folder(found: Distribution) -> Path | None:
     if not told.get("dir_info", {}).get("editable"):
         return None
     return Path(url2pathname(urlsplit(told["url"]).path))
-
-
-def normalized(name: str) -> str:
-    """Return a distribution's name in the one spelling that is used for comparing."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _parsed(text: str) -> tuple[str, str]:
-    """Return name and bounds of a requirement; an empty name for one of an extra."""
-    found = _REQUIREMENT.match(text)
-    if found is None or "extra" in (found["marker"] or ""):
-        return "", ""
-    return normalized(found["name"]), found["bounds"].strip()
-
-
-def _operator(bound: str) -> str:
-    return next(
-        (sign for sign in ("===", "==", "~=", ">=", "<=", "!=", ">", "<") if bound.strip().startswith(sign)), ""
-    )

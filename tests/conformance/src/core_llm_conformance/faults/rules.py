@@ -131,11 +131,15 @@ def told_call(call: ToolCallPart) -> tuple[str, object]:
 
 
 def key_in(error: BaseException) -> str | None:
-    """Return where in an error the key shows, None if nowhere: its texts, its attributes, its causes, its traceback."""
+    """Return where in an error the key shows, None if nowhere: its texts, its attributes, its causes, its traceback.
+
+    The partial response is not the error's: it is the answer as it came, which nobody may change.
+    """
+    attributes = {name: value for name, value in vars(error).items() if name != "partial"}
     places = {
         "str(error)": str(error),
         "repr(error)": repr(error),
-        "its attributes": repr(vars(error)),
+        "its attributes": repr(attributes),
         "its notes": repr(getattr(error, "__notes__", "")),
         "to_dict()": repr(error.to_dict()) if isinstance(error, CoreLLMError) else "",
         "its traceback": "".join(traceback.format_exception(error)) if error.__cause__ or error.__context__ else "",
