@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from core_llm import Auth, BearerAuth, HeaderAuth, OutgoingRequest, Provider, ProviderConfig, Request
+from core_llm import Auth, BearerAuth, ConfigError, HeaderAuth, OutgoingRequest, Provider, ProviderConfig, Request
 from core_llm.wire import WireRequest
 from core_llm_conformance.contract.keys import (
     check_fresh_token_is_used,
@@ -104,6 +104,29 @@ def test_a_key_that_is_not_sent() -> None:
     assert finding(lambda: check_key_stays_in_headers(signed_by(NoAuth()))).found == (
         "when streaming, no header depends on the key"
     )
+
+
+def test_a_header_of_two_lines() -> None:
+    """A key with a line end would be a second header."""
+
+    class Auth(BearerAuth):
+        def sign(self, request: OutgoingRequest, credentials: SecretStr, now: float) -> OutgoingRequest:
+            signed = super().sign(request, credentials, now)
+            signed.headers["X-Extra"] = "a\nb"
+            return signed
+
+    assert "it makes a header 'X-Extra'" in finding(lambda: check_signing_is_pure(signed_by(Auth()))).found
+
+
+def test_a_provider_that_sends_nothing() -> None:
+    """What is not sent hides no key, and proves nothing."""
+
+    class Wire(AcmeWire):
+        def encode_request(self, request: Request) -> WireRequest:
+            raise ConfigError(f"no model {request.model}")
+
+    made = of(type("Made", (Acme,), {"wire_format": Wire}))
+    assert "when streaming, nothing is: no model acme-1" in finding(lambda: check_key_stays_in_headers(made)).found
 
 
 def test_a_wire_with_a_key_of_its_own() -> None:

@@ -19,6 +19,7 @@ from core_llm_conformance.contract.purity import check_wire_does_nothing_impure,
 from core_llm_conformance.contract.state import (
     check_decoders_are_independent,
     check_encoding_is_repeatable,
+    check_made_up_values_are_stable,
     check_nothing_is_kept,
 )
 
@@ -111,6 +112,21 @@ def test_imports_are_read(imports: str, told: str, tmp_path: Path) -> None:
         assert told in finding(lambda: check_wire_imports_nothing_impure(of(made.Made, "m"))).found
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("import uuid\n    def made(): return uuid.uuid4()", "calls uuid.uuid4: chance"),
+        ("import datetime as dt\n    def made(): return dt.datetime.now()", "calls datetime.now: the clock"),
+        ("def made(): return hash('acme')", "calls builtins.hash: a seed"),
+        ("def made(): import openai", "imports openai: a vendor's own client"),
+    ],
+)
+def test_calls_are_read(line: str, told: str, tmp_path: Path) -> None:
+    """Also in a function that no cassette leads to."""
+    with module(tmp_path, MODULE.format(imports=line)) as made:
+        assert told in finding(lambda: check_wire_imports_nothing_impure(of(made.Made, "m"))).found
+
+
 def test_harmless_imports_pass(tmp_path: Path) -> None:
     """What only computes may be imported."""
     imports = "import base64, json, re, urllib.parse, datetime, os.path\n    from uuid import UUID"
@@ -188,6 +204,24 @@ def test_decoders_that_know_of_each_other(decoder: type[ChatDecoder]) -> None:
     made = of(type("Made", (Acme,), {"wire_format": wire}))
     assert "decoded a second time, it is another" in finding(lambda: check_decoders_are_independent(made)).found
     assert "after it decodes text" in finding(lambda: check_nothing_is_kept(made)).found
+
+
+def test_ids_that_are_made_up_by_chance() -> None:
+    """The twin's cassettes have every id; without one the decoder makes another each time."""
+    numbers = count()
+
+    class Decoder(ChatDecoder):
+        def feed(self, frame: Frame) -> Sequence[StreamEvent]:
+            events = super().feed(frame)
+            self.id = self.id or f"chat-{next(numbers)}"
+            return events
+
+    wire = type("Wire", (AcmeWire,), {"decoder_type": Decoder})
+    made = of(type("Made", (Acme,), {"wire_format": wire}))
+    check_decoders_are_independent(made)
+    found = finding(lambda: check_made_up_values_are_stable(made)).found
+    assert found.startswith("id missing, and a second time it is another")
+    check_made_up_values_are_stable(of(Acme))
 
 
 def test_a_wire_that_remembers() -> None:

@@ -7,9 +7,20 @@ from typing import ClassVar
 
 import pytest
 
-from core_llm import Capabilities, FilePart, Message, OutgoingRequest, Request, Settings, TextPart, ToolResultPart
+from core_llm import (
+    Capabilities,
+    FilePart,
+    Message,
+    OutgoingRequest,
+    Request,
+    Settings,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
 from core_llm.wire import JSONObject, JSONValue, WireRequest
 from core_llm_conformance.contract.sending import differing, leaves
+from core_llm_conformance.payload.choices import check_choice_changes_the_request, choices
 from core_llm_conformance.payload.extras import (
     check_extra_headers_are_sent,
     check_extra_query_is_sent,
@@ -22,6 +33,12 @@ from core_llm_conformance.payload.forms import (
     check_wire_can_be_chosen,
     choosable,
 )
+from core_llm_conformance.payload.history import (
+    check_cut_calls_are_not_sent,
+    check_failed_tool_is_told,
+    check_foreign_state_is_not_sent,
+    check_results_belong_to_their_calls,
+)
 from core_llm_conformance.payload.knobs import (
     KNOBS,
     check_denied_setting_is_not_sent,
@@ -33,8 +50,6 @@ from core_llm_conformance.payload.knobs import (
 from core_llm_conformance.payload.parts import (
     MARKED,
     check_every_part_is_sent,
-    check_failed_tool_is_told,
-    check_results_belong_to_their_calls,
     marked,
 )
 from core_llm_conformance.target import Target
@@ -356,6 +371,52 @@ def test_results_of_other_calls(ids: object, told: str) -> None:
             return super().encode_call(call)  # type: ignore[arg-type]  # as it is
 
     assert told in finding(lambda: check_results_belong_to_their_calls(wired(Wire))).found
+
+
+def test_opaque_state_of_another_provider() -> None:
+    """Whoever sends all state that a part has sends another's too."""
+
+    class Wire(AcmeWire):
+        def encode_assistant(self, message: Message) -> JSONObject:
+            encoded = super().encode_assistant(message)
+            return {**encoded, "states": [part.provider_state for part in message.parts]}
+
+    assert finding(lambda: check_foreign_state_is_not_sent(wired(Wire))).found == "'mark-foreign' is in the request"
+
+
+def test_a_cut_call_that_goes_back() -> None:
+    """No tool has answered it, and the next request is refused for that."""
+
+    class Wire(AcmeWire):
+        def encode_assistant(self, message: Message) -> JSONObject:
+            calls = [self.encode_call(part) for part in message.parts if isinstance(part, ToolCallPart)]
+            return {**super().encode_assistant(message), "tool_calls": calls}
+
+    assert finding(lambda: check_cut_calls_are_not_sent(wired(Wire))).found == "it is in the request"
+
+
+@pytest.mark.parametrize(
+    ("feature", "change", "told"),
+    [
+        ("tool_choice", lambda body: body.pop("tool_choice", 0), "no choice and none are sent alike"),
+        (
+            "tool_choice",
+            lambda body: body.update(tool_choice="required") if isinstance(body.get("tool_choice"), dict) else 0,
+            "required and get_weather are sent alike",
+        ),
+        ("json_output", lambda body: body.pop("response_format", 0), "no choice and json are sent alike"),
+        (
+            "structured_output",
+            lambda body: body.update(response_format={"type": "json_object"}) if "response_format" in body else 0,
+            "a schema and another schema are sent alike",
+        ),
+    ],
+)
+def test_choices_that_are_none(feature: str, change: object, told: str) -> None:
+    """What the caller chose is another request."""
+    assert feature in [case.id for case in choices(of(Acme))]
+    check_choice_changes_the_request(of(Acme), feature)
+    assert finding(lambda: check_choice_changes_the_request(edited(change), feature)).found == told
 
 
 def test_differences_are_paths() -> None:

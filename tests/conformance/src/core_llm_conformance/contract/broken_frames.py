@@ -30,7 +30,7 @@ from core_llm_conformance.failure import fail
 from core_llm_conformance.replay import Replay, ReplayAnswer, ReplayTransport
 from core_llm_conformance.target import Target
 
-Path = tuple[str, ...]
+Steps = tuple[str, ...]
 ODD: Mapping[str, object] = {
     "null": None,
     "a text": "odd",
@@ -91,6 +91,11 @@ class Odd:
     number: int
     frames: tuple[Frame, ...]
 
+    @property
+    def is_absent(self) -> bool:
+        """Whether the field is null or missing."""
+        return self.what.endswith(("is null", MISSING))
+
 
 def as_body(frames: Sequence[Frame], framing: Framing) -> bytes:
     """Return frames as the bytes that they would come in."""
@@ -133,12 +138,12 @@ def _parsed(data: bytes) -> Any:  # noqa: ANN401  # JSON
         return None
 
 
-def _kind_of(path: Path) -> Path:
+def _kind_of(path: Steps) -> Steps:
     """Return a path without the positions in lists, which say nothing of what a field is."""
     return tuple("*" if step.isdigit() else step for step in path)
 
 
-def _places(value: object, path: Path = ()) -> Iterator[Path]:
+def _places(value: object, path: Steps = ()) -> Iterator[Steps]:
     """Yield the path of everything in a value: what holds others, and what does not."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, one in inner:
@@ -146,7 +151,7 @@ def _places(value: object, path: Path = ()) -> Iterator[Path]:
         yield from _places(one, (*path, str(name)))
 
 
-def _changed(frames: Sequence[Frame], number: int, value: object, path: Path, how: str) -> Odd:
+def _changed(frames: Sequence[Frame], number: int, value: object, path: Steps, how: str) -> Odd:
     changed = deepcopy(value)
     holder: Any = changed
     for step in path[:-1]:
@@ -247,7 +252,7 @@ def check_fields_are_read_with_guards(target: Target) -> None:
     """
     rule = "a field that is null or missing is passed over, or is an error that says what is missing"
     for answer, odd in odd_answers(answers(target)):
-        if not odd.what.endswith(("is null", MISSING)):
+        if not odd.is_absent:
             continue
         changed = Answer(
             answer.name,

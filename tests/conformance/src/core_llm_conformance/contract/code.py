@@ -39,18 +39,32 @@ def _in_tests(tree: ast.Module, names: set[str], path: Path) -> Iterator[tuple[s
     inside = [node for body in bodies for node in ast.walk(body)]
     yield from _wrong(tree, path, used=used)
     for body in inside:
-        if isinstance(body, ast.Import | ast.ImportFrom):
-            yield from _wrong(ast.Module([body], []), path, used=None)
+        if isinstance(body, ast.Import | ast.ImportFrom) or _called(body) is not None:
+            yield from _wrong(ast.Module([body], []), path, used=None)  # type: ignore[list-item]  # only walked
 
 
 def _wrong(tree: ast.Module, path: Path, *, used: set[str] | None) -> Iterator[tuple[str, str]]:
-    """Yield the forbidden imports; of names that are used, unless `used` is None."""
+    """Yield the forbidden imports, of names that are used unless `used` is None, and the forbidden calls."""
     for node in ast.walk(tree):
+        if used is None and (called := _called(node)) is not None:
+            yield f"{path}:{getattr(node, 'lineno', 0)}", f"calls {called}: {CALLS[called]}"
         for module, name, known_as in _imported(node):
             full = f"{module}.{name}" if name else module
             reason = None if full in HARMLESS else why_not(full) or CALLS.get(full)
             if reason is not None and (used is None or known_as in used):
                 yield f"{path}:{getattr(node, 'lineno', 0)}", f"imports {full}: {reason}"
+
+
+def _called(node: ast.AST) -> str | None:
+    """Return the name under which a call is forbidden; None for any other node."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        name = f"builtins.{node.func.id}"
+        return name if name in CALLS and name != "builtins.id" else None  # `id` is a name that everybody uses
+    if isinstance(node, ast.Attribute):
+        owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
+        name = f"{owner}.{node.attr}"
+        return name if name in CALLS else None
+    return None
 
 
 def _imported(node: ast.AST) -> Iterator[tuple[str, str, str]]:

@@ -19,6 +19,11 @@ MODULES = {
     **dict.fromkeys(
         "os shutil glob fileinput tempfile dotenv".split(), "files and the environment; configuration has both"
     ),
+    **dict.fromkeys(
+        "anthropic cohere google.genai google.generativeai groq huggingface_hub langchain langchain_core litellm "
+        "mistralai ollama openai replicate together vertexai xai_sdk".split(),
+        "a vendor's own client; what it does is the core's",
+    ),
     **dict.fromkeys("subprocess pty".split(), "other programs"),
 }
 """Module → what it is for, and what to do without it."""

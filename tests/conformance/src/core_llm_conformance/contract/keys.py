@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
+from typing import cast
 from urllib.parse import quote, unquote_plus, urlsplit
 
 from pydantic import SecretStr
@@ -22,6 +23,7 @@ from core_llm_conformance.target import KEY, Target
 OTHER_KEY = "sk-conformance-fedcba9876543210"
 ADDRESS = "https://conformance.example/prefix"
 """Where every request has to go that is made while this is configured."""
+MUST_SEND = ("streaming", "generating")
 REDIRECTS = (301, 302, 303, 307, 308)
 _Call = Callable[[Client], object]
 
@@ -62,6 +64,10 @@ def check_key_stays_in_headers(target: Target) -> None:
     rule = "the key goes into a header, never into an address or a body, where logs and proxies keep it"
     other = dict(_all_sent(target, **{target.name: OTHER_KEY}))
     for name, caught in _all_sent(target):
+        if not caught.requests and name in MUST_SEND:
+            raise fail(
+                "a question is sent", f"when {name}, nothing is: {caught.error}", look_at="Provider.auth, or the wire"
+            )
         for sent, twin in zip(caught.requests, other[name].requests, strict=False):
             for place, text in (("address", sent.url), ("body", sent.body.decode("utf-8", "replace"))):
                 if holds_key(text):
@@ -136,6 +142,11 @@ def check_signing_is_pure(target: Target) -> None:
         raise fail(rule, f"it calls {called}", look_at=line)
     if not isinstance(first, OutgoingRequest):
         raise fail(rule, f"it returns a {type(first).__name__} in place of the request", look_at=where)
+    for name, value in cast("dict[object, object]", first.headers).items():
+        if not isinstance(name, str) or not isinstance(value, str) or "\n" in value or name != name.lower():
+            raise fail(
+                rule, f"it makes a header {name!r} of {value!r}; a name in lower case and one line", look_at=where
+            )
     kept = deepcopy(first)
     _signed(target, OTHER_KEY)
     if _signed(target, KEY) != kept:

@@ -112,6 +112,11 @@ class ContractTests(SuiteBase):
         state.check_decoders_are_independent(target)
 
     @each("wires", sources.speaking)
+    def test_made_up_values_are_stable(self, target: Target, wires: object) -> None:  # noqa: ARG002
+        """What a decoder makes up for a missing field, an id say, is the same each time."""
+        state.check_made_up_values_are_stable(target)
+
+    @each("wires", sources.speaking)
     def test_wire_keeps_nothing_between_calls(self, target: Target, wires: object) -> None:  # noqa: ARG002
         """Encoding and decoding change nothing of the plugin's modules, classes, provider and wire."""
         state.check_nothing_is_kept(target)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core_llm_conformance.base import SuiteBase
 from core_llm_conformance.contract.keys import sending
 from core_llm_conformance.each import each
-from core_llm_conformance.payload import extras, forms, knobs, parts
+from core_llm_conformance.payload import choices, extras, forms, history, knobs, parts
 from core_llm_conformance.payload.knobs import Knob
 from core_llm_conformance.payload.parts import Marked
 from core_llm_conformance.target import Target
@@ -74,12 +74,27 @@ class PayloadTests(SuiteBase):
         """Every part of a conversation is in the request, in its order."""
         parts.check_every_part_is_sent(target, case)
 
-    @each("tools", parts.talking_tools)
+    @each("feature", choices.choices)
+    def test_choice_changes_the_request(self, target: Target, feature: str) -> None:
+        """Every choice of a tool, or of a form of output, makes a request of its own."""
+        choices.check_choice_changes_the_request(target, feature)
+
+    @each("requests", sending)
+    def test_foreign_state_is_not_sent(self, target: Target, requests: object) -> None:  # noqa: ARG002
+        """What another provider made opaque is not sent to this one."""
+        history.check_foreign_state_is_not_sent(target)
+
+    @each("tools", history.talking_tools)
+    def test_cut_calls_are_not_sent(self, target: Target, tools: object) -> None:  # noqa: ARG002
+        """A call of a tool that was cut off does not go back."""
+        history.check_cut_calls_are_not_sent(target)
+
+    @each("tools", history.talking_tools)
     def test_failed_tool_is_told(self, target: Target, tools: object) -> None:  # noqa: ARG002
         """The model is told that a tool failed."""
-        parts.check_failed_tool_is_told(target)
+        history.check_failed_tool_is_told(target)
 
-    @each("tools", parts.talking_tools)
+    @each("tools", history.talking_tools)
     def test_results_belong_to_their_calls(self, target: Target, tools: object) -> None:  # noqa: ARG002
         """The id in a tool's result is that of its call."""
-        parts.check_results_belong_to_their_calls(target)
+        history.check_results_belong_to_their_calls(target)
