@@ -11,7 +11,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
+from pydantic import JsonValue, SecretStr
 
 from core_llm import BearerAuth, OutgoingRequest
 from core_llm_conformance.cassette import Cassette
@@ -324,6 +324,17 @@ def test_any_body_reads_as_it_was_written(first: str, second: str) -> None:
     for loader in (yaml.SafeLoader, yaml.CSafeLoader):
         raw = yaml.load(text, loader)  # noqa: S506  # both are safe ones
         assert [played["response"]["body"]["string"] for played in raw["interactions"]] == [first, second]
+
+
+def test_a_vector_takes_few_lines() -> None:
+    """One of 384 numbers is not a page of them."""
+    cassette = Cassette.read(Path(__file__).parent / "twin/cassettes/acme/embeddings.yaml")
+    vector: JsonValue = [number / 384 for number in range(384)]
+    head = cassette.interactions[0].head.model_copy(update={"value": {"vectors": [vector]}})
+    text = to_yaml(cassette.model_copy(update={"head": cassette.head.model_copy(update={"interactions": (head,)})}))
+    lines = text.partition("    value:")[2].partition("interactions:")[0].splitlines()
+    assert len(lines) < 80
+    assert yaml.safe_load(text)["core_llm_conformance"]["interactions"][0]["value"]["vectors"] == [vector]
 
 
 def test_a_body_that_is_no_text_is_kept_too() -> None:

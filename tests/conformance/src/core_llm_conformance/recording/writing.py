@@ -25,6 +25,8 @@ except ImportError:  # PyYAML without libyaml
 MAX_BYTES = 256 * 1024
 """Of a file. A longer one is no cassette that somebody reads: choose a shorter answer."""
 LINE = 120
+SHORT_VECTOR = 8
+"""Numbers; a longer vector is set out in lines, not with a line for each."""
 _BREAKS_OF_UNICODE = frozenset("\x85\u2028\u2029\ufeff")
 """What YAML takes for line breaks, or drops, in a block of text."""
 _EXPECTED: TypeAdapter[Expected] = TypeAdapter(Expected)
@@ -50,7 +52,13 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style)
 
 
+def _represent_list(dumper: yaml.SafeDumper, items: list[object]) -> yaml.SequenceNode:
+    is_vector = len(items) > SHORT_VECTOR and all(isinstance(item, float | int) for item in items)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=is_vector)
+
+
 _Dumper.add_representer(str, _represent_text)
+_Dumper.add_representer(list, _represent_list)
 _Dumper.add_representer(_Block, _represent_text)
 
 
