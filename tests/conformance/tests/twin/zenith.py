@@ -195,7 +195,7 @@ class ZenithWire(EmbeddingWire):
                 return {"think": part.text, **state} if isinstance(state, dict) else None
             case FilePart(media_type=kind, data=data):
                 return {"file": {"kind": kind, "data": b64encode(data or b"").decode()}}
-            case ToolCallPart(id=ref, name=name, arguments=arguments):
+            case ToolCallPart(id=ref, name=name, arguments=arguments, is_complete=True):
                 return {"call": {"ref": ref, "tool": name, "input": arguments}}
             case ToolResultPart(tool_call_id=ref, content=content, is_error=is_error):
                 texts = (part.text for part in content if isinstance(part, TextPart))
