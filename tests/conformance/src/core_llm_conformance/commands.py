@@ -13,7 +13,7 @@ from core_llm import hookimpl
 if TYPE_CHECKING:
     import click
 
-VERBS = ("core_llm_conformance.verbs:conformance",)
+VERBS = ("core_llm_conformance.verbs:conformance", "core_llm_conformance.verbs.new_plugin:new_plugin")
 """Each a module and the click command in it."""
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from core_llm._offers import known_providers  # noqa: PLC2701  # the list of names that are taken
 
-MAX_LENGTH: Final = 40
+MAX_LENGTH: Final = 24
 """Characters of a name; it stands in front of every model."""
 PREFIX: Final = "plugin-"
 RESERVED: Final = frozenset(
