@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from http import HTTPStatus
+from itertools import islice
 
 from core_llm import LocalProvider
 from core_llm_conformance.each import Case
@@ -112,6 +113,11 @@ def typical_streams(target: Target) -> Iterator[Case]:
             if kind not in kinds:
                 kinds.add(kind)
                 yield case
+
+
+def first_stream(target: Target) -> Iterator[Case]:
+    """Yield the first of `streams`: what depends on nothing that is said is tried once."""
+    yield from islice(streams(target), 1)
 
 
 def errors(target: Target) -> Iterator[Case]:

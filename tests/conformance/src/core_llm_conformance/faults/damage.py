@@ -12,7 +12,7 @@ from core_llm_conformance.applicability import errors
 from core_llm_conformance.faults import rules
 from core_llm_conformance.faults.ending import partial_fault, rest_of_success
 from core_llm_conformance.faults.framed import Framed, Piece, leaves, with_leaf
-from core_llm_conformance.faults.rules import Played, shortened
+from core_llm_conformance.faults.rules import Broken, Played, shortened
 from core_llm_conformance.faults.same import same_answer
 from core_llm_conformance.faults.subject import Subject
 from core_llm_conformance.faults.trials import Judge, Trial, run, subjects
@@ -80,7 +80,7 @@ def _error_trials(subject: Subject, error: InjectedError) -> Iterator[Trial]:
 
 
 def _error_judge(subject: Subject, error: InjectedError, at: int) -> Judge:
-    def judge(played: Played) -> str | None:
+    def judge(played: Played) -> Broken | str | None:
         if played.error is not None:
             if error.is_own and at <= subject.marker:
                 return _false_error(played.error, error.message) or partial_fault(subject, played, at)
@@ -141,7 +141,7 @@ def _swaps(subject: Subject) -> Iterator[Trial]:
 
 
 def _order_trial(subject: Subject, fault: str, spoilt: Framed, at: int, allowed: tuple[set[str], set[str]]) -> Trial:
-    def judge(played: Played) -> str | None:
+    def judge(played: Played) -> Broken | str | None:
         response, whole = played.response, subject.whole
         if not played.is_success or response is None:
             return None  # an error, and a typed one, as every trial must have
@@ -199,7 +199,7 @@ def _rubbish(framed: Framed, at: int, piece: Piece) -> dict[str, Framed]:
 
 
 def _garbage_judge(subject: Subject, at: int) -> Judge:
-    def judge(played: Played) -> str | None:
+    def judge(played: Played) -> Broken | str | None:
         if isinstance(played.error, CoreLLMError):
             if isinstance(played.error, ProviderError):
                 return partial_fault(subject, played, at) if at and played.partial else None

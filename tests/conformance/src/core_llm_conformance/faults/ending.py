@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from core_llm import Response, StreamInterruptedError, TextDelta, ToolCallPart
 from core_llm_conformance.compare import differences
 from core_llm_conformance.faults import rules
-from core_llm_conformance.faults.rules import Played, shortened, told_call
+from core_llm_conformance.faults.rules import Broken, Played, shortened, told_call
 from core_llm_conformance.faults.same import content_of, differing
 from core_llm_conformance.faults.subject import POSITIONS, Grown, Subject
 from core_llm_conformance.faults.trials import Judge, Trial, run, subjects
@@ -81,15 +81,16 @@ def cut_judge(subject: Subject, count: int, expected: Expected | None = None) ->
         expected: What an independent reader makes of what came, where there is one.
     """
 
-    def judge(played: Played) -> str | None:
+    def judge(played: Played) -> Broken | str | None:
         if played.is_success and played.response is not None:
             if expected is not None and not expected.is_complete:
                 return f"the terminal marker had not come (it is in frame {subject.marker}), and it is {played}"
             return rest_of_success(subject, played.response, expected)
         if expected is not None and expected.is_complete:
-            return f"{rules.COMPLETE}: the marker, in frame {subject.marker}, had come, and it is {played}"
+            return Broken(rules.COMPLETE, f"the marker, in frame {subject.marker}, had come, and it is {played}")
         if expected is None and count > subject.marker:
-            return f"{rules.COMPLETE}: by its own decoder the answer was, with frame {subject.marker}; it is {played}"
+            found = f"by its own decoder the answer was complete with frame {subject.marker}; it is {played}"
+            return Broken(rules.COMPLETE, found)
         if not isinstance(played.error, StreamInterruptedError):
             return f"a cut stream must be a StreamInterruptedError, not {played}"
         return partial_fault(subject, played, count, expected)
@@ -125,10 +126,14 @@ def _false_usage(whole: Response, response: Response) -> str | None:
     return None
 
 
-def partial_fault(subject: Subject, played: Played, count: int, expected: Expected | None = None) -> str | None:
+def partial_fault(subject: Subject, played: Played, count: int, expected: Expected | None = None) -> Broken | None:
     """Return what is wrong with the partial response of an error that came after `count` frames."""
-    came, whole = subject.grown[min(count, len(subject.framed.pieces))], subject.whole
-    partial = played.partial
+    found = _false_partial(subject, played, subject.grown[min(count, len(subject.framed.pieces))], expected)
+    return None if found is None else Broken(rules.PARTIAL, found)
+
+
+def _false_partial(subject: Subject, played: Played, came: Grown, expected: Expected | None) -> str | None:
+    whole, partial = subject.whole, played.partial
     if partial is None and came == Grown() and not isinstance(played.error, StreamInterruptedError):
         return None
     if partial is None:
@@ -140,9 +145,9 @@ def partial_fault(subject: Subject, played: Played, count: int, expected: Expect
         ("reasoning", came.reasoning, partial.reasoning, whole.reasoning),
     ):
         if not got.startswith(had) or not all_of_it.startswith(got):
-            return f"{rules.PARTIAL}: its {name} is {shortened(got)}, there had come {shortened(had)}"
+            return f"its {name} is {shortened(got)}, there had come {shortened(had)}"
     if partial.is_complete or partial.finish_reason is not None:
-        return f"{rules.PARTIAL}: it says that it is complete ({partial.finish_reason})"
+        return f"it says that it is complete ({partial.finish_reason})"
     return _false_calls(whole, partial, expected)
 
 
@@ -150,14 +155,14 @@ def _false_calls(whole: Response, partial: Response, expected: Expected | None) 
     made = [part for part in whole.parts if isinstance(part, ToolCallPart)]
     kept = [part for part in partial.parts if isinstance(part, ToolCallPart)]
     if len(kept) > len(made):
-        return f"{rules.PARTIAL}: it has {len(kept)} calls, the whole answer {len(made)}"
+        return f"it has {len(kept)} calls, the whole answer {len(made)}"
     for call, full in zip(kept, made, strict=False):
         if call.is_complete and told_call(call) != told_call(full):
-            return f"{rules.PARTIAL}: the call {call.name}({call.raw_arguments}) is said to be complete"
+            return f"the call {call.name}({call.raw_arguments}) is said to be complete"
         if call.id and full.id and call.id != full.id:
-            return f"{rules.PARTIAL}: a call's id is {call.id!r}, in the whole answer {full.id!r}"
+            return f"a call's id is {call.id!r}, in the whole answer {full.id!r}"
     if expected is not None:
         finished = [(call.name, call.arguments) for call in expected.complete_calls]
         if finished != [told_call(call) for call in partial.tool_calls]:
-            return f"{rules.PARTIAL}: the complete calls are {partial.tool_calls!r}, there had come {finished!r}"
+            return f"the complete calls are {partial.tool_calls!r}, there had come {finished!r}"
     return None

@@ -56,9 +56,15 @@ def check_early_break(target: Target, shown: Shown) -> None:
             for count in _counts(subject):
                 for leave in (_break, _raise, _iterate_text):
                     _judge(subject, leave(subject, player, count))
-            _judge(subject, _forget(subject, player, 1))
         for left in _in_each_loop(subject, _breaks_async):
             _judge(subject, left)
+
+
+def check_forgotten_stream(target: Target, shown: Shown) -> None:
+    """Check that nothing holds a stream that its caller has forgotten without closing it."""
+    for subject in subjects(target, shown):
+        with Player(subject) as player:
+            _judge(subject, _forget(subject, player, 1))
 
 
 def check_abort(target: Target, shown: Shown) -> None:

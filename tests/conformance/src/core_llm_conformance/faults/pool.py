@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 
 import httpx
 
 from core_llm import AsyncClient, Client, CoreLLMError, Limits, Response
-from core_llm_conformance.applicability import typical_streams
-from core_llm_conformance.each import Case
 from core_llm_conformance.failure import fail
 from core_llm_conformance.faults import rules
 from core_llm_conformance.faults.damage import HTML, injected_error
@@ -25,11 +22,6 @@ WAIT = Limits(connect=2.0, first_event=2.0, between_events=2.0)
 """How long a call may wait for a connection that the one before has not given back, and for anything else."""
 WHOLE = "a whole answer"
 _ONE = httpx.Limits(max_connections=1)
-
-
-def first_stream(target: Target) -> Iterator[Case]:
-    """Yield one stream: what is true of one connection is true of all."""
-    yield from (case for case, _ in zip(typical_streams(target), range(1), strict=False))
 
 
 class _Here(httpx.HTTPTransport):

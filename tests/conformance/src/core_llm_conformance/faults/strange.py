@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from pydantic import JsonValue
 
+from core_llm import StreamInterruptedError
 from core_llm_conformance import cuts
 from core_llm_conformance.faults import rules
 from core_llm_conformance.faults.framed import Framed, Piece, leaves, with_leaf
-from core_llm_conformance.faults.rules import Played
+from core_llm_conformance.faults.rules import Broken, Played
 from core_llm_conformance.faults.same import MARK, content_of, same_answer, same_response
 from core_llm_conformance.faults.subject import Subject
 from core_llm_conformance.faults.trials import Judge, Trial, run, subjects
@@ -18,7 +20,8 @@ from core_llm_conformance.scenario import Shown
 from core_llm_conformance.target import Target
 
 DISCRIMINATORS = ("type", "event", "event_type", "object", "kind", "@type")
-"""The fields that say what an object is, on the wires that have such a field."""
+"""The fields that usually say what an object is, on the wires that have such a field."""
+_KIND = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*")
 _REASON = re.compile(r"reason|status|stop", re.IGNORECASE)
 NOTE: JsonValue = {"note": ["a later version", {"of": "this API"}], "count": 1}
 
@@ -65,12 +68,19 @@ def unknown_pieces(framed: Framed) -> dict[str, Piece]:
 
 
 def discriminator(framed: Framed) -> str | None:
-    """Return the field that says of every object of the stream what it is; None if there is none."""
+    """Return the field that says of every object of the stream what it is; None if there is none.
+
+    One of another name than usual must say different things of different objects, or else it could be an id.
+    """
     objects = [piece.value for piece in framed.pieces if isinstance(piece.value, dict)]
-    for field in DISCRIMINATORS:
-        if objects and all(isinstance(value.get(field), str) for value in objects):
-            return field
-    return None
+    said = {field: [value.get(field) for value in objects] for field in (objects[0] if objects else ())}
+    kinds = {
+        field: values
+        for field, values in said.items()
+        if all(isinstance(value, str) and _KIND.fullmatch(value) for value in values)
+    }
+    usual = (field for field in DISCRIMINATORS if field in kinds)
+    return next(usual, None) or next((field for field in kinds if len(set(map(str, kinds[field]))) > 1), None)
 
 
 def check_unknown_fields(target: Target, shown: Shown) -> None:
@@ -109,32 +119,48 @@ def check_unknown_values(target: Target, shown: Shown) -> None:
 
 
 def _reason_trials(subject: Subject) -> Iterator[Trial]:
-    raw = subject.whole.raw_finish_reason
-    if raw is None:
-        return
-    framed = subject.framed
+    raw, framed = subject.whole.raw_finish_reason, subject.framed
     new = f"{MARK}_reason"
-    spoilt = framed.with_changed(lambda value: _with_reason(value, raw, new))
-    at = next((number for number, piece in enumerate(spoilt.pieces) if new.encode() in piece.raw), None)
-    if at is not None:
-        fault = f"the finish reason {raw!r} of frame {at} changed to {new!r}"
-        judge = _is_other(subject, new)
-        look_at = "the wire's table of finish reasons: a word that is not in it is 'other'"
-        yield Trial(rules.UNKNOWN, fault, subject.answer(spoilt), judge, spoilt, at, look_at=look_at)
+    for name in _names_of(framed, raw):
+        spoilt = framed.with_changed(partial(_with_reason, name=name, raw=raw, new=new))
+        at = next(number for number, piece in enumerate(spoilt.pieces) if new.encode() in piece.raw)
+        yield Trial(
+            rules.UNKNOWN,
+            f"the finish reason {raw!r} in the field {name!r} of frame {at} changed to {new!r}",
+            subject.answer(spoilt),
+            _is_other(subject, new, is_certain=_REASON.search(name) is not None),
+            spoilt,
+            at,
+            look_at="the wire's table of finish reasons: a word that is not in it is 'other'",
+        )
 
 
-def _with_reason(value: JsonValue, raw: str, new: str) -> JsonValue:
+def _names_of(framed: Framed, raw: str | None) -> list[str]:
+    """Return the names of the fields that say the finish reason: those of such a name, else all that say the word."""
+    found = {
+        path[-1]: None
+        for piece in framed.pieces
+        for path, leaf in leaves(piece.value)
+        if raw is not None and leaf == raw and path and isinstance(path[-1], str)
+    }
+    named = [name for name in found if isinstance(name, str)]
+    return [name for name in named if _REASON.search(name)] or named
+
+
+def _with_reason(value: JsonValue, name: str, raw: str | None, new: str) -> JsonValue:
     for path, leaf in leaves(value):
-        if leaf == raw and path and isinstance(path[-1], str) and _REASON.search(path[-1]):
+        if leaf == raw and path[-1:] == (name,):
             value = with_leaf(value, path, new)
     return value
 
 
-def _is_other(subject: Subject, new: str) -> Judge:
+def _is_other(subject: Subject, new: str, *, is_certain: bool) -> Judge:
     has_calls = bool(subject.whole.tool_calls)
 
-    def judge(played: Played) -> str | None:
+    def judge(played: Played) -> Broken | str | None:
         response = played.response
+        if not is_certain and _says_something_else(subject, played):
+            return None
         if not played.is_success or response is None:
             return f"no answer: {played}"
         if content_of(response) != content_of(subject.whole):
@@ -147,3 +173,12 @@ def _is_other(subject: Subject, new: str) -> Judge:
         return None
 
     return judge
+
+
+def _says_something_else(subject: Subject, played: Played) -> bool:
+    """Whether a field of an unusual name turned out to say no finish reason: the end itself, a text, nothing."""
+    if isinstance(played.error, StreamInterruptedError) or played.response is None:
+        return True
+    has_same_content = content_of(played.response) == content_of(subject.whole)
+    is_same_reason = played.response.raw_finish_reason == subject.whole.raw_finish_reason
+    return played.is_success and (is_same_reason or not has_same_content)

@@ -24,8 +24,8 @@ from core_llm_conformance.replay import Replay, ReplayAnswer, ReplayTransport
 from core_llm_conformance.scenario import Shown
 from core_llm_conformance.target import Target
 
-Judge = Callable[[Played], str | None]
-"""Says what is wrong with what a call came to, None if nothing."""
+Judge = Callable[[Played], Broken | str | None]
+"""Says what is wrong with what a call came to, or which other rule than the trial's it broke; None if nothing."""
 Backend = Literal["asyncio", "trio"]
 T = TypeVar("T")
 
@@ -239,7 +239,7 @@ def judge(subject: Subject, trial: Trial, played: Played) -> None:
     """
     broken = rules.broken_always(played, subject.whole, may_differ=trial.may_differ)
     if broken is None and (found := trial.judge(played)) is not None:
-        broken = Broken(trial.rule, found)
+        broken = found if isinstance(found, Broken) else Broken(trial.rule, found)
     if broken is not None:
         raise failure(subject, trial, played.runner, broken)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core_llm_conformance.applicability import streams, typical_streams
+from core_llm_conformance.applicability import first_stream, streams, typical_streams
 from core_llm_conformance.base import SuiteBase
 from core_llm_conformance.each import each
 from core_llm_conformance.faults import (
@@ -116,6 +116,11 @@ class FaultTests(SuiteBase):
         """A stream that is left in the middle frees its connection and keeps what was taken."""
         leaving.check_early_break(target, shown)
 
+    @each("shown", first_stream)
+    def test_forgotten_stream(self, target: Target, shown: Shown) -> None:
+        """Nothing holds a stream that its caller has forgotten without closing it."""
+        leaving.check_forgotten_stream(target, shown)
+
     @each("shown", typical_streams)
     def test_abort(self, target: Target, shown: Shown) -> None:
         """A stream that is aborted, or whose task is cancelled, stops at once and keeps what was taken."""
@@ -151,7 +156,7 @@ class FaultTests(SuiteBase):
         """A decoder sleeps, reads, writes and waits for nothing."""
         cost.check_decoding_does_not_block(target, shown)
 
-    @each("shown", pool.first_stream)
+    @each("shown", first_stream)
     def test_pool_is_reusable(self, target: Target, shown: Shown) -> None:
         """A pool of one connection, a real one, can be used again after every kind of failure."""
         pool.check_pool_is_reusable(target, shown)
