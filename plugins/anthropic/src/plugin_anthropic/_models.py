@@ -28,6 +28,7 @@ class Model:
         takes_forced_tool: Whether it can be made to call a tool.
         takes_schema: Whether it can be held to a JSON schema.
         takes_prefill: Whether it goes on from the beginning of an answer, given as the last message.
+        refuses: Whether it says so when a classifier stops it, as the models from Claude 4 on do.
         is_known: False where all this is a guess; then nothing is declared, and the API decides.
     """
 
@@ -39,6 +40,7 @@ class Model:
     takes_forced_tool: bool = True
     takes_schema: bool = True
     takes_prefill: bool = False
+    refuses: bool = True
     is_known: bool = True
 
     @property
@@ -58,9 +60,9 @@ MODELS: dict[str, Model] = {
     "*": Model(8_192, "budget", off=_DISABLED, is_known=False),
     # A model of Anthropic's that this table does not know yet is taken for a new one.
     "*claude*": Model(64_000, "adaptive", _TWO_HIGH, off=_DISABLED, is_known=False),
-    "*claude-3-*": replace(_OLD, max_tokens=4_096, thinking="none"),
-    "*claude-3-5-*": replace(_OLD, max_tokens=8_192, thinking="none"),
-    "*claude-3-7-*": _OLD,
+    "*claude-3-*": replace(_OLD, max_tokens=4_096, thinking="none", refuses=False),
+    "*claude-3-5-*": replace(_OLD, max_tokens=8_192, thinking="none", refuses=False),
+    "*claude-3-7-*": replace(_OLD, refuses=False),
     "*claude-sonnet-4-*": _OLD,
     "*claude-opus-4-*": replace(_OLD, max_tokens=32_000),
     "*claude-opus-4-1*": replace(_OLD, max_tokens=32_000, takes_schema=True),

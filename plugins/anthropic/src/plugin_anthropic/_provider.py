@@ -19,6 +19,8 @@ GENERAL = Capabilities(
     system_prompt="supported",
     tools="supported",
     tool_choice="supported",
+    parallel_tools="supported",
+    usage="supported",
     json_output="unsupported",
     image_input="supported",
     audio_input="unsupported",
@@ -27,9 +29,12 @@ GENERAL = Capabilities(
     model_listing="supported",
     token_counting="supported",
     embeddings="unsupported",
-    settings=dict.fromkeys(
-        ("seed", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "cache_key"), "unsupported"
-    ),
+    settings={
+        **dict.fromkeys(("max_tokens", "stop", "parallel_tool_calls"), "supported"),
+        **dict.fromkeys(
+            ("seed", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "cache_key"), "unsupported"
+        ),
+    },
 )
 """What holds for all models: the wire has no field for these knobs, and wants a schema for JSON."""
 
@@ -45,7 +50,12 @@ def declared(model: Model) -> Capabilities:
         structured_output=support(model.takes_schema),
         reasoning=thinks,
         continuation=support(model.takes_prefill),
+        cached_usage=support(is_taken=True),
+        citations=support(is_taken=True),
+        refusals="supported" if model.is_known and model.refuses else "unknown",
         settings={
+            "service_tier": support(is_taken=True),
+            "cache_ttl": support(is_taken=True),
             "temperature": sampling,
             "top_p": sampling,
             "top_k": sampling,
