@@ -195,7 +195,7 @@ def test_models_are_listed() -> None:
 @pytest.mark.parametrize(
     ("model", "setting", "support"),
     [
-        ("gpt-4.1", "temperature", "unknown"),
+        ("gpt-4.1", "temperature", "supported"),
         ("gpt-5-mini", "temperature", "unsupported"),
         ("gpt-5-2025-08-07", "top_p", "unsupported"),
         ("gpt-5-chat-latest", "temperature", "unknown"),

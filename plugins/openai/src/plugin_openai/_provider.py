@@ -18,18 +18,42 @@ REASONING = Capabilities(
         "frequency_penalty": "unsupported",
         "logprobs": "unsupported",
         "top_logprobs": "unsupported",
+        "reasoning_effort": "supported",
     },
 )
 """What reasoning models refuse: guide "Reasoning models". From GPT-5.1 on it depends on the effort, so it is sent."""
 NO_STOP = Capabilities(settings={"stop": "unsupported"})
 """API reference, `stop`: not supported with the latest reasoning models o3 and o4-mini."""
 GENERAL = Capabilities(
+    system_prompt="supported",
     tools="supported",
     tool_choice="supported",
+    parallel_tools="supported",
     structured_output="supported",
     json_output="supported",
     image_input="supported",
+    document_input="supported",
+    audio_input="unsupported",
+    usage="supported",
+    cached_usage="supported",
+    refusals="supported",
+    settings=dict.fromkeys(("max_tokens", "parallel_tool_calls", "service_tier", "cache_key"), "supported"),
 )
+"""Pages of the models; guides "Images and vision", "File inputs", "Prompt caching"."""
+NOT_REASONING = Capabilities(
+    reasoning="unsupported",
+    settings={
+        **dict.fromkeys(("temperature", "top_p", "logprobs", "top_logprobs"), "supported"),
+        **dict.fromkeys(("stop", "seed", "presence_penalty", "frequency_penalty"), "supported"),
+        "reasoning_effort": "unsupported",
+    },
+)
+HEARS = Capabilities(audio_input="supported", image_input="unsupported", reasoning="unsupported")
+"""Pages of the models `gpt-audio`, `gpt-4o-audio-preview`."""
+SEARCHES = Capabilities(
+    citations="supported", untested={"citations": "whether a stream of Chat Completions has sources is not documented"}
+)
+"""Guide "Web search": in Chat Completions only these models search."""
 
 
 class OpenAI(Provider):
@@ -57,9 +81,14 @@ class OpenAI(Provider):
             token_counting="supported",
             embeddings="supported",
             video_input="unsupported",
+            citations="unsupported",
+            continuation="unsupported",
             settings={"top_k": "unsupported", "reasoning_budget": "unsupported"},
         ),
-        "gpt-4.1*": GENERAL,
+        "gpt-4.1*": GENERAL.merged(NOT_REASONING),
+        "gpt-audio*": HEARS,
+        "gpt-4o*-audio*": HEARS,
+        "*-search-*": SEARCHES,
         "gpt-5": GENERAL.merged(REASONING),
         "gpt-5-20*": GENERAL.merged(REASONING),
         "gpt-5-mini*": GENERAL.merged(REASONING),

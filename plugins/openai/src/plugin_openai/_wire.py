@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from typing import ClassVar
 
-from core_llm import Request, Settings
+from core_llm import Capabilities, Request, Settings
 from core_llm.wire import ChatCompletions, JSONObject, JSONValue, Responses
 
 REASONING_MODELS = ("gpt-5*", "gpt-6*", "o1*", "o3*", "o4*", "ft:o*", "codex-*")
@@ -25,6 +26,7 @@ def reasons(model: str) -> bool:
 class OpenAIResponses(Responses):
     """The Responses API as OpenAI has it."""
 
+    capabilities: ClassVar[Capabilities] = Responses.capabilities.merged(Capabilities(citations="supported"))
     embed_encoding = "base64"
 
     def headers(self) -> dict[str, str]:
