@@ -240,7 +240,7 @@ CAUGHT = (
     Caught(AddsUp, damage.check_duplicate_frames, "usage", rules.NOT_AGAIN, "counts replace the ones before"),
     Caught(SkipsRubbish, damage.check_garbage, "text", rules.NO_GARBAGE, "a success with other content"),
     Caught(NothingIsAnAnswer, damage.check_not_a_stream, "text", rules.NO_STREAM, "a page of HTML with status 200"),
-    Caught(EmptyIsProgress, stalls.check_stall, "text", rules.DEADLINE, "empty deltas for ever, between_events=0.04"),
+    Caught(EmptyIsProgress, stalls.check_stall, "text", rules.DEADLINE, "it is no progress, and made part_end events"),
     Caught(Glues, cost.check_cost_is_linear, "text", rules.LINEAR, "bytes are allocated at once"),
     Caught(WalksThroughAll, cost.check_cost_is_linear, "text", rules.LINEAR, "lines of Python run"),
     Caught(Sleeps, cost.check_decoding_does_not_block, "text", rules.NO_WAITING, "time.sleep"),

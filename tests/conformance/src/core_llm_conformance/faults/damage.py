@@ -133,11 +133,15 @@ def _swaps(subject: Subject) -> Iterator[Trial]:
     framed, silent = subject.framed, set(subject.silent())
     for at in subject.positions(min(subject.marker, len(framed.pieces)) - 1):
         first, second = framed.pieces[at : at + 2]
-        if not ({at, at + 1} & silent) or not first.data or not second.data:
+        if not ({at, at + 1} & silent) or not first.data or not second.data or _shape(first) == _shape(second):
             continue  # which of two pieces of a text is the first one, nothing says
         spoilt = framed.with_pieces((*framed.pieces[:at], second, first, *framed.pieces[at + 2 :]))
         allowed = ({subject.whole.text}, {subject.whole.reasoning})
         yield _order_trial(subject, f"frames {at} and {at + 1} in the other order", spoilt, at, allowed)
+
+
+def _shape(piece: Piece) -> list[tuple[str | int, ...]]:
+    return [path for path, _ in leaves(piece.value)]
 
 
 def _order_trial(subject: Subject, fault: str, spoilt: Framed, at: int, allowed: tuple[set[str], set[str]]) -> Trial:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Literal
 
-from core_llm import Limits, TextDelta, TimeoutExceededError
+from core_llm import Limits, RawEvent, StreamStart, TextDelta, TimeoutExceededError, UsageUpdate
 from core_llm_conformance.cuts import Cut
 from core_llm_conformance.faults import rules
 from core_llm_conformance.faults.cutting import own_pings
@@ -29,6 +29,9 @@ SHORT = 0.04
 LONG = 2.0
 """Seconds of the others, so long that no slow machine makes one of them strike first."""
 BETWEEN_DRIPS = 0.004
+OPAQUE = 40
+"""Characters of a text beside the model's own from which on it is something to be kept."""
+_NO_CONTENT = (StreamStart, UsageUpdate, RawEvent)
 NoProgress = dict[str, Piece]
 LimitName = Literal["first_event", "between_events", "total"]
 _LIMITS: dict[LimitName, Limits] = {
@@ -116,18 +119,30 @@ def _no_progress(subject: Subject) -> NoProgress:
 
 
 def _empty_deltas(subject: Subject, delta: int) -> NoProgress:
-    """Return the frame with the first content, if it is a text, with nothing in place of that."""
+    """Return the frame with the first content, if that is a text, with nothing in place of it.
+
+    None if it brings something else beside the text, such as a signature: that is content too.
+    """
     piece = subject.framed.pieces[delta]
     added = subject.grown[delta + 1].text[len(subject.grown[delta].text) :]
-    path = next((path for path, leaf in leaves(piece.value) if added and leaf == added), None)
+    found = dict(leaves(piece.value))
+    path = next((path for path, leaf in found.items() if added and leaf == added), None)
     if path is None:
+        return {}
+    beside = (leaf for other, leaf in found.items() if other[:-1] == path[:-1] and other != path)
+    if any(isinstance(leaf, str) and len(leaf) > OPAQUE for leaf in beside):
         return {}
     return {"empty deltas": subject.framed.piece(with_leaf(piece.value, path, ""), piece.name)}
 
 
 def _timed_out(subject: Subject, after: int, limit: LimitName) -> Judge:
+    made = 0 if limit == "total" else _content_events(subject, after)
+
     def found(played: Played) -> Broken | str | None:
         error = played.error
+        content = [event for event in played.events if not isinstance(event, _NO_CONTENT)]
+        if limit != "total" and len(content) > made:
+            return f"it is no progress, and made {content[-1].type} events, {len(content) - made} in all"
         if not isinstance(error, TimeoutExceededError):
             return f"it must be a TimeoutExceededError of {limit!r}, and is {played}"
         if error.limit != limit or error.seconds != SHORT:
@@ -140,6 +155,13 @@ def _timed_out(subject: Subject, after: int, limit: LimitName) -> Judge:
         return partial_fault(subject, played, after)
 
     return found
+
+
+def _content_events(subject: Subject, count: int) -> int:
+    """Return how many events the first frames make that are content."""
+    decoder = subject.decoder()
+    events = [event for piece in subject.framed.pieces[:count] for event in subject.feed(decoder, piece)]
+    return sum(not isinstance(event, _NO_CONTENT) for event in events)
 
 
 def _complete(subject: Subject) -> Judge:

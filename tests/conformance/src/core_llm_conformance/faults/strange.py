@@ -8,7 +8,7 @@ from functools import partial
 
 from pydantic import JsonValue
 
-from core_llm import StreamInterruptedError
+from core_llm import StreamInterruptedError, ToolCallPart
 from core_llm_conformance import cuts
 from core_llm_conformance.faults import rules
 from core_llm_conformance.faults.framed import Framed, Piece, leaves, with_leaf
@@ -119,32 +119,37 @@ def check_unknown_values(target: Target, shown: Shown) -> None:
 
 
 def _reason_trials(subject: Subject) -> Iterator[Trial]:
-    raw, framed = subject.whole.raw_finish_reason, subject.framed
+    raw, framed, names = subject.whole.raw_finish_reason, subject.framed, _names_of(subject)
     new = f"{MARK}_reason"
-    for name in _names_of(framed, raw):
+    for name in names:
         spoilt = framed.with_changed(partial(_with_reason, name=name, raw=raw, new=new))
         at = next(number for number, piece in enumerate(spoilt.pieces) if new.encode() in piece.raw)
         yield Trial(
             rules.UNKNOWN,
             f"the finish reason {raw!r} in the field {name!r} of frame {at} changed to {new!r}",
             subject.answer(spoilt),
-            _is_other(subject, new, is_certain=_REASON.search(name) is not None),
+            _is_other(subject, new, is_certain=len(names) == 1 and _REASON.search(name) is not None),
             spoilt,
             at,
             look_at="the wire's table of finish reasons: a word that is not in it is 'other'",
         )
 
 
-def _names_of(framed: Framed, raw: str | None) -> list[str]:
-    """Return the names of the fields that say the finish reason: those of such a name, else all that say the word."""
+def _names_of(subject: Subject) -> list[str]:
+    """Return the names of the fields that may say the finish reason: those of such a name, else all with the word.
+
+    None if a call was not finished: whether it may be run then hangs on the reason.
+    """
+    raw = subject.whole.raw_finish_reason
+    if raw is None or any(isinstance(part, ToolCallPart) and not part.is_complete for part in subject.whole.parts):
+        return []
     found = {
-        path[-1]: None
-        for piece in framed.pieces
+        str(path[-1]): None
+        for piece in subject.framed.pieces
         for path, leaf in leaves(piece.value)
-        if raw is not None and leaf == raw and path and isinstance(path[-1], str)
+        if leaf == raw and path and isinstance(path[-1], str)
     }
-    named = [name for name in found if isinstance(name, str)]
-    return [name for name in named if _REASON.search(name)] or named
+    return [name for name in found if _REASON.search(name)] or list(found)
 
 
 def _with_reason(value: JsonValue, name: str, raw: str | None, new: str) -> JsonValue:
@@ -155,8 +160,6 @@ def _with_reason(value: JsonValue, name: str, raw: str | None, new: str) -> Json
 
 
 def _is_other(subject: Subject, new: str, *, is_certain: bool) -> Judge:
-    has_calls = bool(subject.whole.tool_calls)
-
     def judge(played: Played) -> Broken | str | None:
         response = played.response
         if not is_certain and _says_something_else(subject, played):
@@ -167,8 +170,8 @@ def _is_other(subject: Subject, new: str, *, is_certain: bool) -> Judge:
             return f"the content changed: {played}"
         if response.raw_finish_reason != new:
             return f"raw_finish_reason is {response.raw_finish_reason!r}, the server said {new!r}"
-        allowed = ("other", "tool_calls", "content_filter") if has_calls or response.refusal else ("other",)
-        if response.finish_reason not in allowed:
+        allowed = {"tool_calls", "content_filter"} & {subject.whole.finish_reason}  # what the parts say themselves
+        if response.finish_reason not in {"other", *allowed}:
             return f"finish_reason is {response.finish_reason!r} for a word that nobody knows; it must be 'other'"
         return None
 
