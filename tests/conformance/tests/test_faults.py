@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 from uuid import uuid4
 
 import pytest
 
 from core_llm import Provider, ProviderPart, Request, StatusError, StreamEvent, Usage
-from core_llm.wire import ChatDecoder, Decoder, Frame, JSONObject, decode_status_error, make_status_error
+from core_llm.wire import ChatDecoder, Decoder, Frame, Framing, JSONObject, decode_status_error, make_status_error
 from core_llm_conformance.applicability import streams
 from core_llm_conformance.failure import ConformanceFailure
 from core_llm_conformance.faults import (
@@ -23,6 +24,7 @@ from core_llm_conformance.faults import (
     damage,
     ending,
     leaving,
+    pool,
     rules,
     secrets,
     stalls,
@@ -388,3 +390,60 @@ def test_leaving_finds_nothing_wrong_with_a_good_plugin(provider: type[Provider]
     leaving.check_early_break(target, shown)
     leaving.check_abort(target, shown)
     leaving.check_forgotten_stream(target, shown)
+
+
+# ---- other framings --------------------------------------------------------------------------------------------------
+
+
+class ZenithInAnArray(ZenithWire):
+    """Zenith's lines as the elements of one array."""
+
+    framing: ClassVar[Framing] = "json_array"
+
+
+class ZenithInEvents(ZenithWire):
+    """Zenith's lines as server-sent events with names."""
+
+    framing: ClassVar[Framing] = "sse"
+
+
+def rewritten(framing: Framing, body: bytes) -> bytes:
+    """Return Zenith's lines in another framing."""
+    lines = body.splitlines()
+    if framing == "json_array":
+        return b"[" + b",".join(lines) + b"]"
+    return b"".join(b"event: line\ndata: " + line + b"\n\n" for line in lines)
+
+
+CHECKS: tuple[Callable[[Target, Shown], None], ...] = (
+    cutting.check_any_cut,
+    cutting.check_line_ends,
+    cutting.check_comments_and_pings,
+    cutting.check_huge_frame,
+    cutting.check_compressed,
+    strange.check_unknown_events,
+    strange.check_unknown_fields,
+    strange.check_unknown_values,
+    ending.check_truncation,
+    ending.check_reset,
+    damage.check_error_after_any_event,
+    damage.check_duplicate_frames,
+    damage.check_reordered_frames,
+    damage.check_garbage,
+    damage.check_not_a_stream,
+    stalls.check_stall,
+    leaving.check_early_break,
+    cost.check_cost_is_linear,
+    pool.check_pool_is_reusable,
+)
+
+
+@pytest.mark.parametrize("wire", [ZenithInAnArray, ZenithInEvents], ids=["array", "events"])
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_any_framing_can_be_spoilt(check: Callable[[Target, Shown], None], wire: type[ZenithWire]) -> None:
+    """A good plugin passes whatever frames its answers."""
+    provider = type("Framed", (Zenith,), {"wire_format": wire})
+    target = Target(provider, "zenith-1", cassettes=CASSETTES / "zenith")
+    shown = shown_by(target, "tool_call")
+    told = {"body": rewritten(wire.framing, shown.interactions[0].body), "headers": {}}
+    check(target, replace(shown, interactions=(shown.interactions[0].model_copy(update=told),)))
