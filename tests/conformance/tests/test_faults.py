@@ -192,6 +192,25 @@ class WalksThroughAll(ChatDecoder):
         return super().feed(frame)
 
 
+class CountsAtTheEnd(ZenithDecoder):
+    """Compares everything with everything when it ends."""
+
+    seen = 0
+
+    def feed(self, frame: Frame) -> Sequence[StreamEvent]:
+        """Take a line."""
+        self.seen += 1
+        return super().feed(frame)
+
+    def close(self) -> Sequence[StreamEvent]:
+        """End it."""
+        pairs = 0
+        for first in range(self.seen):
+            for _ in range(first // 10):
+                pairs += 1
+        return super().close()
+
+
 class Sleeps(ZenithDecoder):
     """Waits a moment for more."""
 
@@ -245,6 +264,7 @@ CAUGHT = (
     Caught(EmptyIsProgress, stalls.check_stall, "text", rules.DEADLINE, "it is no progress, and made part_end events"),
     Caught(Glues, cost.check_cost_is_linear, "text", rules.LINEAR, "bytes are allocated at once"),
     Caught(WalksThroughAll, cost.check_cost_is_linear, "text", rules.LINEAR, "lines of Python run"),
+    Caught(CountsAtTheEnd, cost.check_cost_is_linear, "text", rules.LINEAR, "lines of Python run in close()"),
     Caught(Sleeps, cost.check_decoding_does_not_block, "text", rules.NO_WAITING, "time.sleep"),
 )
 

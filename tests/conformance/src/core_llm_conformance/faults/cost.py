@@ -16,7 +16,7 @@ from types import FrameType
 
 from core_llm import ReasoningDelta, TextDelta, ToolCallDelta
 from core_llm.wire import Decoder
-from core_llm_conformance.failure import fail
+from core_llm_conformance.failure import ConformanceFailure, fail
 from core_llm_conformance.faults import rules
 from core_llm_conformance.faults.framed import Piece, leaves, with_leaf
 from core_llm_conformance.faults.subject import Subject
@@ -62,21 +62,39 @@ def check_cost_is_linear(target: Target, shown: Shown) -> None:
             continue  # an answer without anything that could be said twice
         number, piece = found
         few, many = _costs(subject, number, piece)
+        _check_end(subject, number, piece)
         for name, less, more, allowed in (
             ("lines of Python run", few.lines, many.lines, MORE_LINES),
             ("bytes are allocated at once", few.allocated, many.allocated, MORE_BYTES),
         ):
             if more - less > allowed:
-                raise fail(
-                    rules.LINEAR,
-                    f"{less} {name} for one frame after {FEW} like it, {more} after {MANY}\n"
-                    f"done: frame {number} fed {MANY} times",
-                    scenario=subject.test_id,
-                    event=number,
-                    received=subject.framed.body.decode("utf-8", "replace"),
-                    look_at="what feed() joins, copies, parses again or walks through at each frame: keep pieces in a "
-                    "list, and join them when the part closes",
-                )
+                raise _failure(subject, number, f"{less} {name} for one frame after {FEW} like it, {more} after {MANY}")
+
+
+def _check_end(subject: Subject, number: int, piece: Piece) -> None:
+    """Check that the end of an answer costs what its length is, and not its square."""
+    lines = []
+    for count in (FEW // 2, FEW):
+        decoder = _fed(subject, number)
+        for _ in range(count):
+            subject.feed(decoder, piece)
+        lines.append(_lines(decoder.close))
+    less, more = lines
+    if more > 3 * less + MORE_LINES:
+        found = f"{less} lines of Python run in close() after {FEW // 2} frames, {more} after {FEW}"
+        raise _failure(subject, number, found)
+
+
+def _failure(subject: Subject, number: int, found: str) -> ConformanceFailure:
+    return fail(
+        rules.LINEAR,
+        f"{found}\ndone: frame {number} fed again and again",
+        scenario=subject.test_id,
+        event=number,
+        received=subject.framed.body.decode("utf-8", "replace"),
+        look_at="what is joined, copied, parsed again or walked through at each frame: keep pieces in a list, and join "
+        "them when the part closes",
+    )
 
 
 def _repeatable(subject: Subject) -> tuple[int, Piece] | None:

@@ -18,8 +18,10 @@ from core_llm_conformance.script import Answer, Close, Reset, Send, Stall
 from core_llm_conformance.server import FaultServer
 from core_llm_conformance.target import Target
 
-WAIT = Limits(connect=2.0, first_event=2.0, between_events=2.0)
-"""How long a call may wait for a connection that the one before has not given back, and for anything else."""
+WAIT = Limits(connect=2.0)
+"""How long a call may wait for a connection that the one before has not given back."""
+SPOILT = Limits(connect=2.0, first_event=0.3, between_events=0.3)
+"""Of the call before: its server may say nothing more, and need not be waited for."""
 WHOLE = "a whole answer"
 _ONE = httpx.Limits(max_connections=1)
 
@@ -76,7 +78,7 @@ def _check_sync(subject: Subject, answers: dict[str, Answer]) -> None:
 
 
 def _spoilt(subject: Subject, client: Client, *, is_left: bool) -> None:
-    with suppress(CoreLLMError), client.stream(subject.model_id, subject.prompt, **subject.options(WAIT)) as stream:
+    with suppress(CoreLLMError), client.stream(subject.model_id, subject.prompt, **subject.options(SPOILT)) as stream:
         for _ in stream:
             if is_left:
                 break
@@ -109,7 +111,7 @@ async def _check_async(subject: Subject, answers: dict[str, Answer]) -> None:
 
 async def _spoilt_async(subject: Subject, client: AsyncClient, *, is_left: bool) -> None:
     with suppress(CoreLLMError):
-        async with client.stream(subject.model_id, subject.prompt, **subject.options(WAIT)) as stream:
+        async with client.stream(subject.model_id, subject.prompt, **subject.options(SPOILT)) as stream:
             async for _ in stream:
                 if is_left:
                     break

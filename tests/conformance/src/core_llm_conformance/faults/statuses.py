@@ -126,7 +126,7 @@ def _false_status(played: Played, derived: DerivedError, made: _Made) -> str | N
         "request_id": (REQUEST_ID, error.request_id),
         "provider": (True, bool(error.provider)),
     }
-    if not _is_own(derived):  # an account that must be paid first is a 429 that is not retried
+    if not _is_own(derived) or not derived.is_retryable:  # an account that must be paid first is a 429 not retried
         wanted["is_retryable"] = (derived.is_retryable, error.is_retryable)
     if derived.retry_after is not None:
         wanted["retry_after"] = (derived.retry_after, error.retry_after)

@@ -208,7 +208,15 @@ class Subject(Asked):
         return None
 
     def check_head(self) -> None:
-        """Raise if the whole answer is not what the cassette's head says."""
+        """Raise if the whole answer is not what the cassette's head says, or is framed as the wire does not say."""
+        if self.framed.framing != "sse" and _SSE.match(self.interaction.body):
+            raise fail(
+                rules.FRAMED,
+                f"the body is server-sent events, and the wire says {self.framed.framing!r}",
+                scenario=self.test_id,
+                look_at="WireFormat.framing: a decoder that takes lines apart itself meets comments, CRLF and events of "
+                "several lines, which the core's framer knows",
+            )
         expected: Expected | None = self.interaction.head.expected
         found = {} if expected is None else differences(expected, self.whole)
         for name, (wanted, got) in found.items():
@@ -226,5 +234,7 @@ class Subject(Asked):
                 yield number
 
 
+_SSE = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*(?:data|event|id|retry)?:")
+"""How server-sent events begin, and nothing else does."""
 _HTTP_OWN = ("content-length", "content-encoding", "transfer-encoding", "connection")
 """Headers of the transport, which another body does not fit."""
