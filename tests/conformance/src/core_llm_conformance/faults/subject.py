@@ -214,8 +214,8 @@ class Subject(Asked):
                 rules.FRAMED,
                 f"the body is server-sent events, and the wire says {self.framed.framing!r}",
                 scenario=self.test_id,
-                look_at="WireFormat.framing: a decoder that takes lines apart itself meets comments, CRLF and events of "
-                "several lines, which the core's framer knows",
+                look_at="WireFormat.framing: a decoder that takes lines apart itself meets comments, CRLF and events "
+                "of several lines, which the core's framer knows",
             )
         expected: Expected | None = self.interaction.head.expected
         found = {} if expected is None else differences(expected, self.whole)
