@@ -38,7 +38,7 @@ def test_without_any_layer_the_defaults_hold() -> None:
     """Nothing set: the defaults of the model, and limits that suit language models."""
     config = Config.load(environ={"HOME": "/nonexistent"})
     assert (config.values.max_retries, config.values.transport, config.values.default_model) == (2, "httpx", None)
-    assert config.values.limits == Limits(connect=10, first_event=300, between_events=120, total=1800)
+    assert config.values.limits == Limits(admission=600, connect=10, first_event=300, between_events=120, total=1800)
     assert config.origin("limits.total") == "default"
 
 
@@ -51,7 +51,9 @@ def test_each_layer_overrides_the_one_below(file: Path) -> None:
         environ={"CORE_LLM_LIMITS__BETWEEN_EVENTS": "3", "CORE_LLM_LIMITS__TOTAL": "3"},
         arguments={"limits": {"total": 4}},
     )
-    assert config.values.limits == Limits(connect=1, first_event=2, between_events=3, total=4)
+    assert config.values.limits == Limits(admission=600).merged(
+        Limits(connect=1, first_event=2, between_events=3, total=4)
+    )
     assert config.values.max_retries == 1
 
 

@@ -32,7 +32,7 @@ def private(file: Path, text: str) -> Path:
             {"max_retires": 1},
             (
                 "unknown setting 'max_retires' (argument); did you mean 'max_retries'? "
-                "Accepted: default_model, roles, limits, max_retries, retries, recovery, fallback, transport, "
+                "Accepted: default_model, roles, limits, max_retries, retries, recovery, fallback, max_concurrency, on_busy, transport, "
                 "on_unsupported, settings, providers, disabled_plugins"
             ),
         ),
@@ -40,14 +40,15 @@ def private(file: Path, text: str) -> Path:
             {"limits": {"totl": 1}},
             (
                 "unknown setting 'limits.totl' (argument); did you mean 'limits.total'? "
-                "Accepted: connect, first_event, between_events, total"
+                "Accepted: admission, connect, first_event, between_events, total"
             ),
         ),
         (
             {"providers": {"acme": {"url": "x"}}},
             (
                 "unknown setting 'providers.acme.url' (argument). Accepted: type, base_url, api_key, api_key_env, "
-                "headers, query, options, provider_options, limits, max_retries, retries, settings"
+                "headers, query, options, provider_options, limits, max_retries, retries, max_concurrency, "
+                "model_concurrency, settings"
             ),
         ),
     ],
@@ -102,7 +103,7 @@ def test_a_wrong_value_says_what_was_given_and_what_is_wanted(arguments: dict[st
             "5",
             (
                 "unknown setting 'limits.totl' (environment CORE_LLM_LIMITS__TOTL); did you mean 'limits.total'? "
-                "Accepted: connect, first_event, between_events, total"
+                "Accepted: admission, connect, first_event, between_events, total"
             ),
         ),
     ],
@@ -174,6 +175,7 @@ def test_explaining_shows_values_and_layers_and_no_secret(tmp_path: Path) -> Non
     lines = [f"{name} = {value} ({origin.split()[0]})" for name, value, origin in config.explain()]
     assert lines == [
         "default_model = not set (default)",
+        "limits.admission = 600 (default)",
         "limits.between_events = 120 (default)",
         "limits.connect = 10 (default)",
         "limits.first_event = 300 (default)",
@@ -186,6 +188,8 @@ def test_explaining_shows_values_and_layers_and_no_secret(tmp_path: Path) -> Non
         "retries.refill = 0.1 (default)",
         "retries.statuses = not set (default)",
         "recovery = raise (default)",
+        "max_concurrency = not set (default)",
+        "on_busy = wait (default)",
         "transport = httpx2 (file)",
         "on_unsupported = raise (default)",
         "providers.acme.api_key = [secret] (file)",

@@ -9,7 +9,7 @@ import pytest
 from core_llm import Client, Config, InvalidSettingError, Limits, ProviderConfig
 
 SECONDS = "a number of seconds above 0, at most 2592000 (30 days), or inf for no limit"
-NAMES = ("connect", "first_event", "between_events", "total")
+NAMES = ("admission", "connect", "first_event", "between_events", "total")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -30,11 +30,11 @@ def test_a_time_may_be_anything_else(value: float | None) -> None:
 
 def test_an_unknown_limit_is_refused() -> None:
     """With those that there are."""
-    with pytest.raises(InvalidSettingError, match="Limits: read cannot be; they take connect, first_event, between_ev"):
+    with pytest.raises(InvalidSettingError, match="Limits: read cannot be; they take admission, connect, first_event, b"):
         Limits(read=3)  # type: ignore[call-arg]
 
 
-@pytest.mark.parametrize("name", ["connect", "first_event", "between_events"])
+@pytest.mark.parametrize("name", ["admission", "connect", "first_event", "between_events"])
 def test_a_limit_beyond_the_total_beside_it_is_refused(name: str) -> None:
     """It could never strike, so it is not what was meant."""
     with pytest.raises(InvalidSettingError) as raised:

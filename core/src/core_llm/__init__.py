@@ -15,9 +15,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from core_llm._admission import Admission
     from core_llm._api import generate, stream
     from core_llm._async_client import AsyncClient
     from core_llm._attempts import Attempt, AttemptPolicy, FailedAttempt, Route, RoutedCall
+    from core_llm._callbacks import Callbacks
     from core_llm._calls import ClientOptions
     from core_llm._capabilities import Capabilities
     from core_llm._client import Client
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
         AbortedError,
         AuthenticationError,
         BadRequestError,
+        BusyError,
         ConfigError,
         ConnectError,
         ContentFilterError,
@@ -86,6 +89,7 @@ if TYPE_CHECKING:
         UsageUpdate,
         event_to_dict,
     )
+    from core_llm._histories import close_open_calls
     from core_llm._messages import (
         Citation,
         FilePart,
@@ -114,6 +118,7 @@ if TYPE_CHECKING:
     from core_llm._stream.async_stream import AsyncStream
     from core_llm._stream.grammar import check_events
     from core_llm._stream.stream import Stream
+    from core_llm._stream_config import StreamConfig
     from core_llm._tool_errors import (
         DuplicateToolError,
         ModelRetry,
@@ -131,6 +136,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AbortedError",
+    "Admission",
     "Approval",
     "ApprovalNeeded",
     "AsyncClient",
@@ -144,7 +150,9 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "BearerAuth",
+    "BusyError",
     "CallOptions",
+    "Callbacks",
     "Capabilities",
     "Citation",
     "CitationAdded",
@@ -227,6 +235,7 @@ __all__ = [
     "SignalController",
     "StatusError",
     "Stream",
+    "StreamConfig",
     "StreamError",
     "StreamEvent",
     "StreamGrammarError",
@@ -260,6 +269,7 @@ __all__ = [
     "Usage",
     "UsageUpdate",
     "check_events",
+    "close_open_calls",
     "cosine_similarity",
     "event_to_dict",
     "generate",
@@ -271,16 +281,18 @@ __all__ = [
 """Spelled out once more, since type checkers read it; a test keeps the two lists equal."""
 _HOMES = {
     "_api": "generate stream",
+    "_admission": "Admission",
     "_capabilities": "Capabilities",
     "_async_client": "AsyncClient",
     "_attempts": "Attempt AttemptPolicy FailedAttempt Route RoutedCall",
+    "_callbacks": "Callbacks",
     "_calls": "ClientOptions",
     "_client": "Client",
     "_config": "Config ConfigWarning",
     "_config_model": "ConfigValues Limits ProviderConfig",
     "_embed_options": "EmbedOptions",
     "_embeddings": "EmbedRequest Embeddings cosine_similarity most_similar",
-    "_errors": "AbortedError AuthenticationError BadRequestError ConfigError ConnectError ContentFilterError"
+    "_errors": "AbortedError AuthenticationError BadRequestError BusyError ConfigError ConnectError ContentFilterError"
     " ContextLengthError CoreLLMError DuplicateProviderError InvalidRequestError InvalidSettingError"
     " InvalidToolCallError MalformedResponseError MissingAPIKeyError NotFoundError OverloadedError"
     " PermissionDeniedError PluginError PluginLoadError ProviderError RateLimitError RequestTooLargeError"
@@ -289,6 +301,7 @@ _HOMES = {
     "_events": "ApprovalNeeded AttemptEvent CitationAdded FellBack FileDelta Finish PartEnd PartStart RawEvent"
     " ReasoningDelta RefusalDelta Restarted Resumed Retrying StreamError StreamEvent StreamStart TextDelta ToolCall"
     " ToolCallDelta ToolResult ToolStart TurnEnd TurnStart UsageUpdate event_to_dict",
+    "_histories": "close_open_calls",
     "_messages": "Citation FilePart Message Part ProviderPart ReasoningPart RefusalPart TextPart TokenLogprob"
     " ToolCallPart ToolResultPart",
     "_options": "CallOptions ExchangeOptions Prompt",
@@ -306,6 +319,7 @@ _HOMES = {
     "_stream.async_stream": "AsyncStream",
     "_stream.grammar": "check_events",
     "_stream.stream": "Stream",
+    "_stream_config": "StreamConfig",
     "_tool_errors": "DuplicateToolError ModelRetry RunLimitError ToolArgumentsError ToolDefinitionError ToolError"
     " ToolExecutionError ToolTimeoutError",
     "_tools.context": "ToolContext",

@@ -7,11 +7,20 @@ from functools import partial
 from typing import TypedDict, cast
 
 from core_llm._attempts import Route
+from core_llm._callbacks import (
+    Callbacks,
+    EventTransform,
+    RequestRewriter,
+    TransformMaker,
+    as_callbacks,
+    as_functions,
+    fresh,
+)
 from core_llm._capabilities import OnUnsupported, check_capabilities
 from core_llm._config import Config
 from core_llm._config_layers import Layer
-from core_llm._config_model import ConfigValues, Credentials, Limits, TransportName
-from core_llm._embed_options import build_embed_request
+from core_llm._config_model import ConfigValues, Credentials, Limits, OnBusy, TransportName
+from core_llm._embed_options import EmbedOptions, build_embed_request
 from core_llm._embeddings import EmbedRequest
 from core_llm._errors import (
     CoreLLMError,
@@ -21,8 +30,10 @@ from core_llm._errors import (
     RedactedCause,
     UnsupportedError,
 )
+from core_llm._gate import Gate
+from core_llm._histories import check_history
 from core_llm._json import JSONObject
-from core_llm._options import Prompt, as_limits, build_request, check_exchange_options, merged_limits
+from core_llm._options import ExchangeOptions, Prompt, build_request, check_exchange_options, merged_limits
 from core_llm._plugins import PluginRegistry
 from core_llm._provider import LocalProvider, Provider
 from core_llm._request import Request, Settings
@@ -32,9 +43,12 @@ from core_llm._routing import Routing
 from core_llm._signals import Signal
 from core_llm._stream.plan import CLOCK, CallPlan, Clock
 from core_llm._stream.policies import StandardPolicy
+from core_llm._stream_config import Defaults, StreamConfig, as_limits, as_on_busy
 from core_llm._targets import Target, Targets
-from core_llm.hookspecs import RequestRewriter
 from core_llm.wire.merging import merge_objects
+
+_OF_EXCHANGES = frozenset(ExchangeOptions.__annotations__)
+_OF_EMBEDDINGS = frozenset(EmbedOptions.__annotations__)
 
 
 class ClientOptions(TypedDict, total=False):
@@ -65,6 +79,18 @@ class ClientOptions(TypedDict, total=False):
     """Name → where calls go that name it in place of a model."""
     on_unsupported: OnUnsupported
     """What to do with what a model is declared not to support: ``raise`` (default), ``drop`` or ``send``."""
+    max_concurrency: int | Mapping[str, int]
+    """How many calls may run at the same time at each provider; or ``provider`` or ``provider:model`` → how many."""
+    on_busy: OnBusy
+    """What to do where a call has to wait for its turn: ``wait`` (default), or ``raise`` at once."""
+    callbacks: Callbacks | Sequence[Callbacks]
+    """Functions that are told of every call."""
+    processors: Sequence[RequestRewriter]
+    """Functions that every request passes through before it is sent."""
+    transforms: Sequence[EventTransform | TransformMaker]
+    """What the events of every answer pass through."""
+    per_provider: Mapping[str, StreamConfig]
+    """Provider's name → how its calls are made; goes over what the client has for all, and under what a call has."""
     clock: Clock
     """Sources of time and chance, for tests."""
 
@@ -82,7 +108,7 @@ class Calls:
         if unknown := sorted(set(options) - set(known)):
             msg = f"a client takes no {', '.join(unknown)}; it takes {', '.join(sorted(known))}, http_client"
             raise InvalidSettingError(msg)
-        names = ("transport", "max_retries", "retries", "recovery", "on_unsupported")
+        names = ("transport", "max_retries", "retries", "recovery", "on_unsupported", "on_busy")
         arguments = {name: options[name] for name in names if name in options}  # type: ignore[literal-required]  # they are
         if (fallback := as_fallback(options.get("fallback"))) is not None:
             arguments["fallback"] = fallback
@@ -104,8 +130,13 @@ class Calls:
         self._routing = Routing(self._registry, self._targets, options.get("routes", {}), self._clock)
         self.values = self._registry.config.values
         """The configuration, merged."""
+        self._gate = Gate(self._registry, options.get("max_concurrency"))
+        general = {name: options.get(name) for name in ("callbacks", "processors", "transforms")}
+        self._defaults = Defaults(general, options.get("per_provider", {}))
         for name in (*(fallback.models if fallback is not None else ()), *options.get("routes", {})):
             self._routing.check(name)
+        for name in self._defaults.providers:
+            self._registry.provider(name)
 
     @property
     def config(self) -> Config:
@@ -126,10 +157,13 @@ class Calls:
             CoreLLMError: The model is unknown, a key is missing, or the request cannot be sent.
         """
         _check_model(model)
-        recovery = as_recovery(options.get("recovery")) or self.values.recovery
+        options = self._defaults.whole(options)
+        # A route has no provider yet, so that what a provider's own calls want for the whole call means nothing there.
+        whole = options if self._routing.route(model) else self._defaults.at(self._endpoint(model), options)
+        recovery = as_recovery(whole.get("recovery")) or self.values.recovery
         policy, first = self._routing.begin(
             model,
-            as_fallback(options.get("fallback")),
+            as_fallback(whole.get("fallback")),
             recovery,
             lambda: build_request("", prompt, options, Settings(), is_stream=is_stream),
         )
@@ -138,7 +172,11 @@ class Calls:
         plan.policy, plan.first, plan.recovery = policy, first, recovery
         plan.resume = cast("ResumePoint | None", options.get("resume"))
         plan.observers = self._registry.observers(provider.endpoint, plan.request.model)
+        plan.callbacks = as_callbacks(self._defaults.at(provider.endpoint, options).get("callbacks"))
         return plan
+
+    def _endpoint(self, model: str | None) -> str:
+        return self._targets.get(model).provider.endpoint
 
     def _plan_at(
         self, model: str | None, prompt: Prompt | None, options: Mapping[str, object], *, is_stream: bool
@@ -148,11 +186,14 @@ class Calls:
         provider, registry = target.provider, self._registry
         is_local = isinstance(provider, LocalProvider)
         again = partial(self._plan_at, prompt=prompt, options=options, is_stream=is_stream)
+        options = self._defaults.at(provider.endpoint, options)
         if not is_stream and (is_local or not provider.wire(target.model).can_generate):
             is_stream = True
         request = build_request(target.model, prompt, options, target.settings, is_stream=is_stream)
-        for rewrite in registry.rewriters(provider.endpoint, target.model):
+        processors = cast("Sequence[RequestRewriter]", as_functions("processors", options.get("processors")))
+        for rewrite in (*processors, *registry.rewriters(provider.endpoint, target.model)):
             request = _rewritten(rewrite, request)
+        check_history(request.messages)
         on_unsupported = cast("OnUnsupported", options.get("on_unsupported") or self.values.on_unsupported)
         request = check_capabilities(
             request, target.capabilities, provider=provider.endpoint, on_unsupported=on_unsupported
@@ -160,7 +201,8 @@ class Calls:
         own_options = _own_options(target, request)
         if is_local and own_options:  # it builds its own request, so it merges them itself
             request = request.model_copy(update={"provider_options": {provider.endpoint: own_options}})
-        fresh_transforms = partial(registry.transforms, provider.endpoint, target.model)
+        given = cast("Sequence[EventTransform]", as_functions("transforms", options.get("transforms")))
+        fresh_transforms = partial(self._transforms, provider.endpoint, target.model, given)
         return CallPlan(
             provider=provider,
             request=request,
@@ -176,8 +218,17 @@ class Calls:
             can_stream=target.capabilities.streaming != "unsupported",
             transforms=fresh_transforms(),
             fresh_transforms=fresh_transforms,
+            gate=self._gate.opened(provider, target.model),
+            on_busy=as_on_busy(options.get("on_busy")) or self.values.on_busy,
             clock=self._clock,
         )
+
+    def _transforms(
+        self, provider: str, model: str, given: Sequence[EventTransform | TransformMaker]
+    ) -> Sequence[EventTransform]:
+        """Return the transforms of one answer: those of plugins stand nearest to the wire."""
+        plugged = self._registry.transforms(provider, model)
+        return [*plugged, *fresh(given)] if given else plugged
 
     def require(self, provider: Provider, feature: str, model: str = "") -> None:
         """Raise UnsupportedError if a provider is declared not to have what a call needs that is no chat."""
@@ -193,6 +244,7 @@ class Calls:
         """
         check_exchange_options(options)
         target = self._targets.of(provider_name, "")
+        options = self._defaults.restricted(target.provider.endpoint, options, _OF_EXCHANGES)
         return CallPlan(
             provider=target.provider,
             request=Request(model="", messages=()),
@@ -202,6 +254,8 @@ class Calls:
             rules=target.rules_for(options),
             keys=target.keys,
             credentials=target.credentials_now(),
+            gate=self._gate.opened(target.provider, target.model),
+            on_busy=as_on_busy(options.get("on_busy")) or self.values.on_busy,
             clock=self._clock,
         )
 
@@ -217,6 +271,7 @@ class Calls:
         target = self._targets.get(model)
         provider = target.provider
         self.require(provider, "embeddings", target.model)
+        options = self._defaults.restricted(provider.endpoint, options, _OF_EMBEDDINGS)
         request = build_embed_request(target.model, inputs, options)
         if (own_options := _own_options(target, request)) or request.provider_options:
             request = request.model_copy(update={"provider_options": {provider.endpoint: own_options}})
@@ -236,6 +291,8 @@ class Calls:
             rules=target.rules_for(options),
             keys=target.keys,
             credentials=target.credentials_now(),
+            gate=self._gate.opened(target.provider, target.model),
+            on_busy=as_on_busy(options.get("on_busy")) or self.values.on_busy,
             clock=self._clock,
         )
         return plan, request
@@ -254,9 +311,9 @@ def _rewritten(rewrite: RequestRewriter, request: Request) -> Request:
         raise
     except Exception as error:  # noqa: BLE001  # a plugin may raise anything
         cause = RedactedCause.of(error)
-        raise PluginError(f"a plugin that rewrites requests failed: {cause}") from cause
+        raise PluginError(f"what rewrites requests failed: {cause}") from cause
     if not isinstance(rewritten, Request):
-        raise PluginError(f"a plugin that rewrites requests returned a {type(rewritten).__name__}, not a Request")
+        raise PluginError(f"what rewrites requests returned a {type(rewritten).__name__}, not a Request")
     return rewritten
 
 

@@ -51,7 +51,16 @@ Leaves = dict[SettingPath, Leaf]
 
 def default_leaves() -> Leaves:
     """Return the lowest layer: what holds where nothing is set."""
-    scalars = ("default_model", "max_retries", "recovery", "transport", "on_unsupported", "disabled_plugins")
+    scalars = (
+        "default_model",
+        "max_retries",
+        "recovery",
+        "max_concurrency",
+        "on_busy",
+        "transport",
+        "on_unsupported",
+        "disabled_plugins",
+    )
     leaves: Leaves = {(name,): Leaf(ConfigValues.model_fields[name].default, "default") for name in scalars}
     for name, value in DEFAULT_LIMITS:
         leaves["limits", name] = Leaf(value, "default")

@@ -27,6 +27,8 @@ from core_llm._retries import Fallback, Recovery, Retries
 from core_llm._value import OF_A_LAYER, Value
 
 TransportName = Literal["httpx", "httpx2"]
+OnBusy = Literal["wait", "raise"]
+"""What to do where calls are limited in number or rate, and it is not yet a call's turn."""
 Credentials = (
     str
     | SecretStr
@@ -70,6 +72,8 @@ class Limits(Value):
             total that is given beside it is shorter.
     """
 
+    admission: Seconds | None = None
+    """For a call to be let through, where calls are limited in number or rate."""
     connect: Seconds | None = None
     """To make a connection."""
     first_event: Seconds | None = None
@@ -106,7 +110,7 @@ class Limits(Value):
             InvalidSettingError: There is one; `origin` says where it was given.
         """
         total = math.inf if self.total is None else self.total
-        for name in ("connect", "first_event", "between_events"):
+        for name in ("admission", "connect", "first_event", "between_events"):
             seconds: float | None = getattr(self, name)
             if seconds is not None and total < seconds < math.inf:
                 msg = (
@@ -122,8 +126,8 @@ class Limits(Value):
         return self.model_copy(update=other.model_dump(exclude_none=True))
 
 
-DEFAULT_LIMITS = Limits(connect=10.0, first_event=300.0, between_events=120.0, total=1800.0)
-NO_LIMITS = Limits(connect=math.inf, first_event=math.inf, between_events=math.inf, total=math.inf)
+DEFAULT_LIMITS = Limits(admission=600.0, connect=10.0, first_event=300.0, between_events=120.0, total=1800.0)
+NO_LIMITS = Limits(admission=math.inf, connect=math.inf, first_event=math.inf, between_events=math.inf, total=math.inf)
 
 
 class ProviderConfig(Value):
@@ -145,6 +149,10 @@ class ProviderConfig(Value):
     limits: Limits = Field(default_factory=Limits)
     max_retries: int | None = Field(default=None, ge=0)
     retries: Retries = Field(default_factory=Retries)
+    max_concurrency: int | None = Field(default=None, ge=1)
+    """How many calls of one client may run at the same time."""
+    model_concurrency: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    """A model → how many of these may be of it."""
     settings: Settings = Field(default_factory=Settings)
     """Defaults of the portable knobs for this provider."""
 
@@ -169,6 +177,10 @@ class ConfigValues(Value):
     recovery: Recovery = "raise"
     """What to do when an answer breaks after its first content."""
     fallback: Fallback = Field(default_factory=Fallback)
+    max_concurrency: int | None = Field(default=None, ge=1)
+    """How many calls of one client may run at the same time, at each provider that has no figure of its own."""
+    on_busy: OnBusy = "wait"
+    """What to do where that many run."""
     transport: TransportName = "httpx"
     on_unsupported: OnUnsupported = "raise"
     settings: Settings = Field(default_factory=Settings)

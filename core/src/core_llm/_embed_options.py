@@ -9,13 +9,14 @@ from typing import TypedDict
 from pydantic import ValidationError
 
 from core_llm._capabilities import OnUnsupported
-from core_llm._config_model import Limits
+from core_llm._config_model import Limits, OnBusy
 from core_llm._embeddings import EmbedRequest, InputType
 from core_llm._errors import InvalidRequestError, InvalidSettingError
 from core_llm._json import JSONObject
-from core_llm._options import check_call_options, first_of
+from core_llm._options import first_of
 from core_llm._retries import Retries
 from core_llm._signals import Signal
+from core_llm._stream_config import check_call_options
 
 
 class EmbedOptions(TypedDict, total=False):
@@ -37,6 +38,8 @@ class EmbedOptions(TypedDict, total=False):
     """How often each of the requests is sent again."""
     retries: Retries
     """How they are sent again: delays, statuses."""
+    on_busy: OnBusy
+    """What to do where calls are limited in number or rate: ``wait`` for its turn (default), or ``raise`` at once."""
     on_unsupported: OnUnsupported
     """``drop`` leaves out `dimensions` or `input_type` where the wire has no field for it."""
 

@@ -13,9 +13,10 @@
     ├── AbortedError                   you stopped it (.reason, .kind, .partial)
     ├── StreamGrammarError             a stream of events broke the event grammar (a bug in a plugin)
     └── ProviderError                  the provider, or the way to it, failed
+        ├── BusyError                  it had to wait for its turn, and was not to (.retry_after)
         ├── TransportError
         │   ├── ConnectError
-        │   ├── TimeoutExceededError   .limit says which: connect, first_event, between_events, total
+        │   ├── TimeoutExceededError   .limit says which: admission, connect, first_event, between_events, total
         │   └── StreamInterruptedError the answer ended before its terminal marker
         ├── StatusError                .status_code .headers .body
         │   ├── BadRequestError        400, 422 and other 4xx
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 
 Phase = Literal["prepare", "connect", "send", "headers", "body", "decode"]
 """How far an attempt came before it failed."""
-Limit = Literal["connect", "first_event", "between_events", "total"]
+Limit = Literal["admission", "connect", "first_event", "between_events", "total"]
 AbortKind = Literal["abort", "timeout", "token_limit"]
 """How a call was stopped: by hand, or by a signal's timeout or its limit of tokens."""
 
@@ -237,6 +238,13 @@ class ProviderError(CoreLLMError):
         self.attempts = 1
 
 
+class BusyError(ProviderError):
+    """A limit of yours in number or rate would make the call wait, and it was not to (``on_busy="raise"``).
+
+    Another model may take over; the same is not tried again.
+    """
+
+
 class TransportError(ProviderError):
     """The connection failed."""
 
@@ -251,7 +259,7 @@ class TimeoutExceededError(TransportError):
     """A limit of time was exceeded.
 
     Attributes:
-        limit: Which: ``connect``, ``first_event``, ``between_events`` or ``total``.
+        limit: Which: ``admission``, ``connect``, ``first_event``, ``between_events`` or ``total``.
         seconds: Its value.
     """
 

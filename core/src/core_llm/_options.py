@@ -9,15 +9,17 @@ from typing import Literal, TypedDict
 
 from pydantic import ValidationError
 
+from core_llm._callbacks import Callbacks, EventTransform, RequestRewriter, TransformMaker
 from core_llm._capabilities import OnUnsupported
-from core_llm._config_model import Limits
+from core_llm._config_model import Limits, OnBusy
 from core_llm._errors import InvalidRequestError, InvalidSettingError
 from core_llm._json import JSONObject
 from core_llm._messages import Message, Part, as_parts
 from core_llm._request import OutputSchema, ReasoningEffort, Request, Settings, ToolChoice, ToolSpec
 from core_llm._response import ResumePoint
-from core_llm._retries import Fallback, Recovery, Retries, as_fallback, as_recovery, as_retries
-from core_llm._signals import Signal, as_signal, budgets
+from core_llm._retries import Fallback, Recovery, Retries
+from core_llm._signals import Signal, budgets
+from core_llm._stream_config import StreamConfig, as_limits, check_call_options
 
 Prompt = str | Message | Part | Sequence[str | Part | Message]
 """A text, a part (a picture, say), a message, or a list: parts and texts between messages make one user message."""
@@ -54,6 +56,8 @@ class ExchangeOptions(TypedDict, total=False):
     """How often the request may be sent again; for a stream that recovers, recoveries included."""
     retries: Retries
     """How it is sent again: delays, statuses."""
+    on_busy: OnBusy
+    """What to do where calls are limited in number or rate: ``wait`` for its turn (default), or ``raise`` at once."""
 
 
 class ChatOptions(SettingOptions, ExchangeOptions, total=False):
@@ -73,6 +77,14 @@ class ChatOptions(SettingOptions, ExchangeOptions, total=False):
     fallback: Sequence[str] | Fallback
     """Models that take over when the call fails for good."""
     on_unsupported: OnUnsupported
+    callbacks: Callbacks | Sequence[Callbacks]
+    """Functions that are told of the call."""
+    processors: Sequence[RequestRewriter]
+    """Functions that the request passes through before it is sent, each getting what the one before returned."""
+    transforms: Sequence[EventTransform | TransformMaker]
+    """What the events pass through, and with them the response; such as those of `core_llm.transforms`."""
+    config: StreamConfig
+    """These options as one value; keyword arguments go over it."""
 
 
 class CallOptions(ChatOptions, total=False):
@@ -168,18 +180,6 @@ def _settings(knobs: Mapping[str, object]) -> Settings:
         raise InvalidSettingError(f"a setting has a wrong value: {first_of(error)}") from None
 
 
-def as_limits(value: object) -> Limits | None:
-    """Return what was given as limits.
-
-    Raises:
-        InvalidSettingError: It is something else.
-    """
-    if value is None or isinstance(value, Limits):
-        return value
-    msg = f"limits must be a Limits, such as Limits(total=30), not {type(value).__name__}"
-    raise InvalidSettingError(msg)
-
-
 def merged_limits(limits: Limits, options: Mapping[str, object]) -> Limits:
     """Return the limits of a call: its own over those that hold for it, the total lifted if its signal says never.
 
@@ -207,25 +207,6 @@ def _check_others(options: Mapping[str, object]) -> None:
             hint = f"did you mean {near[0]!r}?" if near else f"known settings: {', '.join(sorted(_SETTINGS))};"
             msg = f"unknown setting {name!r}; {hint} What only one provider has goes into provider_options"
             raise InvalidSettingError(msg)
-
-
-def check_call_options(options: Mapping[str, object]) -> None:
-    """Refuse wrong values of those options that become part of no request.
-
-    Raises:
-        InvalidSettingError: One is wrong; says what it takes.
-    """
-    as_limits(options.get("limits"))
-    if (signal := options.get("signal")) is not None:
-        as_signal(signal)
-    retries = options.get("max_retries")
-    if retries is not None and not (isinstance(retries, int) and retries >= 0):
-        raise InvalidSettingError(f"max_retries must be 0 or a greater whole number, not {retries!r}")
-    as_retries(options.get("retries"))
-    as_recovery(options.get("recovery"))
-    as_fallback(options.get("fallback"))
-    if options.get("on_unsupported") not in (None, "raise", "drop", "send"):
-        raise InvalidSettingError(f"on_unsupported must be raise, drop or send, not {options['on_unsupported']!r}")
 
 
 def check_exchange_options(options: Mapping[str, object]) -> None:

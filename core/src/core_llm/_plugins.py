@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     import click
     from pluggy import HookRelay
 
-    from core_llm.hookspecs import EventTransform, RequestRewriter, StreamObserver
+    from core_llm._callbacks import EventTransform, RequestRewriter
+    from core_llm.hookspecs import StreamObserver
 
 State = Literal["available", "loaded", "disabled", "quarantined"]
 

@@ -7,13 +7,16 @@ group lands with its first caller.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import pluggy
 from pydantic import SecretStr
 
+from core_llm._admission import Admission
 from core_llm._attempts import Route
+from core_llm._callbacks import EventTransform as EventTransform  # noqa: PLC0414  # hooks return it
+from core_llm._callbacks import RequestRewriter as RequestRewriter  # noqa: PLC0414  # the same
 from core_llm._errors import CoreLLMError
 from core_llm._events import AttemptEvent, StreamEvent
 from core_llm._json import JSONValue
@@ -26,11 +29,6 @@ if TYPE_CHECKING:
 
 hookspec = pluggy.HookspecMarker("core_llm")
 hookimpl = pluggy.HookimplMarker("core_llm")
-
-RequestRewriter = Callable[[Request], Request]
-"""Takes a request and returns the one to send instead."""
-EventTransform = Callable[[StreamEvent], Iterable[StreamEvent]]
-"""Takes one event and returns those to hand on in its place: none, itself, or several."""
 
 
 class StreamObserver(Protocol):
@@ -152,6 +150,21 @@ def core_llm_transform_events(provider: str, model: str) -> EventTransform | Non
     """Return a function that replaces events of this one call, or None. Folded in the order of registration.
 
     Lifecycle events (StreamStart, Retrying, Finish) are not passed through it.
+
+    Since 0.1.
+    """
+
+
+@hookspec
+def core_llm_admit_call(provider: str, model: str, request: Request) -> Admission | None:
+    """Return an object that says when an attempt may be made, or None. Called before each attempt, of embeddings too.
+
+    Asked after the client's own bounds on concurrency, in the order of registration.
+
+    Args:
+        provider: The provider's (or named endpoint's) name.
+        model: Its name for the model; empty for what concerns none, such as a listing of models.
+        request: What is about to be sent; without messages where it is no chat.
 
     Since 0.1.
     """

@@ -183,7 +183,7 @@ def test_the_body_of_an_error_is_not_waited_for_in_vain(caller: Caller, monkeypa
 
 def test_the_default_limits_suit_models_that_think() -> None:
     """Nothing is unbounded by default."""
-    assert Limits(connect=10, first_event=300, between_events=120, total=1800) == DEFAULT_LIMITS
+    assert Limits(admission=600, connect=10, first_event=300, between_events=120, total=1800) == DEFAULT_LIMITS
     calls = Calls({"config": config(), "providers": [Tiny]})
     assert calls.plan("tiny:m", "Hi", {}, is_stream=True).limits == DEFAULT_LIMITS
 
@@ -198,7 +198,7 @@ def test_a_limit_given_nearer_to_the_call_goes_over_the_others() -> None:
     )
     calls = Calls({"config": layered, "providers": [Tiny], "limits": Limits(connect=3)})
     plan = calls.plan("tiny:m", "Hi", {"limits": Limits(between_events=4)}, is_stream=True)
-    assert plan.limits == Limits(connect=3, first_event=1, between_events=4, total=20)
+    assert plan.limits == Limits(admission=600).merged(Limits(connect=3, first_event=1, between_events=4, total=20))
 
 
 def test_infinity_switches_a_limit_off(caller: Caller) -> None:

@@ -27,6 +27,7 @@ from core_llm._stream.effects import (
     Returned,
     Send,
     Sleep,
+    Wait,
 )
 from core_llm._stream.local_run import LocalRun
 from core_llm._stream.ports import AsyncAnswer, AsyncTransport
@@ -68,6 +69,8 @@ class AsyncRunner:
             case Sleep(seconds=seconds):
                 outcome = await self._scoped(anyio.sleep(seconds))
                 return INTERRUPTED if isinstance(outcome, Interrupted) else None
+            case Wait(wake_with=wake_with, seconds=seconds):
+                return await self._wait(wake_with, seconds)
             case Call(function=function):
                 return await self._call(function)
 
@@ -121,6 +124,16 @@ class AsyncRunner:
         else:
             self.read = lambda: self._scoped(answer.read())
         return answer.head
+
+    async def _wait(self, wake_with: Callable[[Callable[[], None]], None], seconds: float) -> Outcome:
+        woken = anyio.Event()
+        wake_with(run_soon(woken.set))
+
+        async def wait() -> None:
+            with anyio.move_on_after(seconds):
+                await woken.wait()
+
+        return INTERRUPTED if isinstance(await self._scoped(wait()), Interrupted) else None
 
     def _open(self, call: LocalCall) -> Outcome:
         local = LocalRun(call)

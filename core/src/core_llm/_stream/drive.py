@@ -25,6 +25,7 @@ def drive(steps: ExchangeSteps[T], runner: SyncRunner, control: Control) -> T:
         value: T = end.value
         return value
     finally:
+        steps.close()  # where the runner was cancelled, they stand in the midst of it
         runner.close()
         control.finish()
 
@@ -40,5 +41,6 @@ async def drive_async(steps: ExchangeSteps[T], runner: AsyncRunner, control: Con
         value: T = end.value
         return value
     finally:
+        steps.close()  # as above
         await runner.close()
         control.finish()

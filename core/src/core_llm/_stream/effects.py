@@ -65,13 +65,22 @@ class Sleep:
 
 
 @dataclass(slots=True)
+class Wait:
+    """Wait to be woken, but no longer than so many seconds. Outcome: None or Interrupted."""
+
+    wake_with: Callable[[Callable[[], None]], None]
+    """Told what wakes, which any thread may call, also at once."""
+    seconds: float
+
+
+@dataclass(slots=True)
 class Call:
     """Call a function that may block or be async (credentials, hooks). Outcome: Returned, Failed or Interrupted."""
 
     function: Callable[[], object]
 
 
-Effect = Send | Read | PullLocal | Close | Sleep | Call
+Effect = Send | Read | PullLocal | Close | Sleep | Wait | Call
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from core_llm._attempts import FailedAttempt
 from core_llm._errors import CoreLLMError, RateLimitError
 from core_llm._provider import LocalProvider
 from core_llm._stream import faults, outgoing
+from core_llm._stream.admitting import admitted
 from core_llm._stream.effects import Call, Close, Failed, Head, Interrupted, Returned, Send, Step, Steps
 from core_llm._stream.going_on import failed_attempt, final_error, go_on, next_attempt
 from core_llm._stream.inprocess import inprocess
@@ -59,6 +60,16 @@ def run(call: CallState) -> Steps:
 
 
 def _attempt(call: CallState) -> Step:
+    try:
+        if call.plan.gate is not None and (error := (yield from admitted(call))) is not None:
+            return error
+        return (yield from _sent(call))
+    finally:
+        if call.held:
+            call.leave(call.usage)
+
+
+def _sent(call: CallState) -> Step:
     plan, attempt = call.plan, call.attempt
     if isinstance(plan.provider, LocalProvider):
         return (yield from inprocess(call, plan.provider))
@@ -78,6 +89,8 @@ def _attempt(call: CallState) -> Step:
     if isinstance(head, Failed | Interrupted):
         return call.transport_error(head, "headers")
     assert isinstance(head, Head)  # noqa: S101  # the last of Send's outcomes
+    for held in call.held:
+        held.answered(head)
     if not 200 <= head.status < 300:  # noqa: PLR2004  # HTTP
         return (yield from error_status(call, head))
     if framing == "none":

@@ -10,6 +10,7 @@ from core_llm._errors import CoreLLMError
 from core_llm._events import StreamEvent
 from core_llm._provider import OutgoingRequest
 from core_llm._stream import outgoing
+from core_llm._stream.admitting import admitted
 from core_llm._stream.effects import Close, Effect, Failed, Head, Interrupted, Outcome, Send, Sleep
 from core_llm._stream.engine import error_status, resolve_credentials
 from core_llm._stream.going_on import failed_attempt, next_attempt
@@ -75,11 +76,22 @@ def _answered(call: CallState, wired: WireRequest) -> ExchangeSteps[WireResponse
 
 
 def _once(call: CallState, request: OutgoingRequest) -> ExchangeSteps[WireResponse | CoreLLMError]:
+    try:
+        if call.plan.gate is not None and (error := (yield from admitted(call))) is not None:
+            return error
+        return (yield from _sent(call, request))
+    finally:
+        call.leave(None)
+
+
+def _sent(call: CallState, request: OutgoingRequest) -> ExchangeSteps[WireResponse | CoreLLMError]:
     call.arm("first_event", call.first)
     head = yield Send(request, call.connect_limit(), call.read_limit())
     if isinstance(head, Failed | Interrupted):
         return call.transport_error(head, "headers")
     assert isinstance(head, Head)  # noqa: S101  # the last of Send's outcomes
+    for held in call.held:
+        held.answered(head)
     if not 200 <= head.status < 300:  # noqa: PLR2004  # HTTP
         failed = yield from error_status(call, head)
         assert failed is not None  # noqa: S101  # an error status is always an error

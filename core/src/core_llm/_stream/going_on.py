@@ -77,7 +77,7 @@ def go_on(call: CallState, following: Following, history: Sequence[FailedAttempt
     events = _announced(attempt, target, last)
     for event in events:
         if call.pipeline is not None:
-            call.pipeline.retry(event)
+            call.pipeline.audience.retry(event)
     if events:
         call.accumulator.begin(events)
         yield list(events)

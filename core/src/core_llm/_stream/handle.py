@@ -93,6 +93,8 @@ class Handle:
         self._state = "done" if error is None else "closed"
         self._error = error if isinstance(error, CoreLLMError) else None
         if error is not None:
+            if self._steps is not None:
+                self._steps.close()  # where the runner was cancelled, they stand in the midst of it
             self._give_up()
         self._control.finish()
 

@@ -16,6 +16,7 @@ from core_llm._events import (
     ReasoningDelta,
     RefusalDelta,
     StreamEvent,
+    StreamStart,
     TextDelta,
     ToolCall,
     UsageUpdate,
@@ -47,7 +48,10 @@ def plain(call: CallState, first_chunk: bytes = b"") -> Step:
     except Exception as raised:  # noqa: BLE001  # whatever a wire raises is the body's fault, by contract
         return call.malformed(raised, body)
     is_stream, is_transformed = call.plan.request.is_stream, bool(call.plan.transforms) or call.seam is not None
-    if is_stream or is_transformed:
+    if call.pipeline is not None and call.pipeline.audience.hears_answers and not (is_stream or is_transformed):
+        start = StreamStart(response.id, response.model, call.endpoint)
+        call.pipeline.audience.answer([start, *events_of(response)])
+    elif is_stream or is_transformed:
         events = call.handed(events_of(response), response.id, response.model, is_last=True)
         call.accumulator.begin(events)
         if is_stream:

@@ -10,15 +10,17 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
+from core_llm._admission import Admission
 from core_llm._attempts import Attempt, AttemptPolicy, KeyRing, RetryBudget, RetryRules
-from core_llm._config_model import Limits
+from core_llm._callbacks import Callbacks, EventTransform
+from core_llm._config_model import Limits, OnBusy
 from core_llm._json import JSONObject, JSONValue
 from core_llm._provider import Provider
 from core_llm._request import Request
 from core_llm._response import ResumePoint
 from core_llm._retries import DEFAULT_RETRIES, Recovery
 from core_llm._signals import Signal
-from core_llm.hookspecs import EventTransform, StreamObserver
+from core_llm.hookspecs import StreamObserver
 from core_llm.wire.merging import merged_options
 
 
@@ -59,6 +61,8 @@ class CallPlan:
         fresh_transforms: Makes the transforms again, for an answer that begins anew.
         idempotency_key: By which the provider knows that a request is the same again.
         resume: Where the stream of an answer is taken up again, in place of a new answer.
+        gate: Makes what an attempt has to wait for, where calls are limited in number or rate.
+        on_busy: What to do where it has to.
         can_stream: False where the model is declared to have no streaming: a plain request is sent at once.
     """
 
@@ -78,8 +82,11 @@ class CallPlan:
     target: Callable[[str], CallPlan] | None = None
     idempotency_key: str | None = None
     observers: Sequence[StreamObserver] = ()
+    callbacks: Sequence[Callbacks] = ()
     transforms: Sequence[EventTransform] = ()
     fresh_transforms: Callable[[], Sequence[EventTransform]] | None = None
+    gate: Callable[[Request], Sequence[Admission]] | None = None
+    on_busy: OnBusy = "wait"
     clock: Clock = CLOCK
 
     def merged_body(self, body: JSONObject) -> JSONObject:

@@ -20,8 +20,10 @@ from core_llm._logging import logger
 from core_llm._response import Response, Usage
 from core_llm._stream import faults
 from core_llm._stream.accumulate import Accumulator
+from core_llm._stream.audience import Audience
 from core_llm._stream.control import Aborted, Control, LimitExceeded
 from core_llm._stream.effects import Close, Failed, Interrupted, Steps
+from core_llm._stream.held import Held
 from core_llm._stream.ledger import Ledger, record_of
 from core_llm._stream.observe import Pipeline
 from core_llm._stream.plan import CallPlan
@@ -54,6 +56,7 @@ class CallState:
         response: The whole response, once the call has succeeded.
         decoder: Of the current attempt's stream.
         had_content: Whether the consumer was given content; from then on nothing may be retried in silence.
+        held: What the present attempt holds of the limits in number or rate.
         secret: The credentials as resolved for the current attempt.
         waited_for_head: Seconds that the current attempt waited for the head of its answer.
     """
@@ -74,12 +77,13 @@ class CallState:
         self.unsettled: Decoder | None = None
         self.left_open: frozenset[int] = frozenset()
         self.meter = TokenMeter.of(plan.signal)
-        self.is_watched = self.pipeline is not None or self.meter is not None
+        self.is_watched = self._needs_events()
         self.response: Response | None = None
         self.decoder: Decoder | None = None
         self.had_content = False
         self.secret: object = None
         self.waited_for_head = 0.0
+        self.held: list[Held] = []
         self._has_started = False
         self._is_over = False
         self.total = plan.limits.total or math.inf
@@ -90,6 +94,7 @@ class CallState:
         """Let the next attempts be at this target; the total limit stays that of the call."""
         self.plan = self.target = target
         limits = target.limits
+        self.admission = limits.admission or math.inf
         self.connect = limits.connect or math.inf
         self.first = limits.first_event or math.inf
         self.between = limits.between_events or math.inf
@@ -122,7 +127,7 @@ class CallState:
         """Tell the observers that the call begins."""
         self.renew_idempotency_key()
         if self.pipeline is not None:
-            self.pipeline.start(self.plan.request)
+            self.pipeline.audience.start(self.plan.request)
 
     def renew_idempotency_key(self) -> None:
         """Let what is sent next be another request than what was sent before."""
@@ -136,7 +141,7 @@ class CallState:
         if self.pipeline is not None:
             self.pipeline.begin_anew(transforms)
         elif transforms:
-            self.pipeline = Pipeline((), transforms)
+            self.pipeline = Pipeline(Audience((), ()), transforms)
 
     def begin_attempt(self) -> None:
         """Forget the attempt before, but for what the consumer was given."""
@@ -151,10 +156,14 @@ class CallState:
         self._has_started = False
         self.accumulator.restart()
         self.decoder = self.seam = None
-        self.is_watched = self.pipeline is not None or self.meter is not None
+        self.is_watched = self._needs_events()
         if self.pipeline is not None:
             keeps_raw = self.plan.recovery == "continue" and self.pipeline.has_transforms
             self.raw = Accumulator() if keeps_raw else None
+
+    def _needs_events(self) -> bool:
+        """Whether every event has to be looked at, since somebody is told, changes or counts them."""
+        return self.meter is not None or (self.pipeline is not None and self.pipeline.needs_events)
 
     def partial(self) -> Response:
         """Return what the consumer has taken so far; the whole response at the end."""
@@ -162,6 +171,12 @@ class CallState:
             return self.response
         present = record_of(self.plan, self.attempt, self.usage, self.error)
         return self.ledger.whole(self.accumulator.snapshot(), present)
+
+    def leave(self, usage: Usage | None) -> None:
+        """Give back what the attempt holds of the limits in number or rate."""
+        held, self.held = self.held, []
+        for each in held:
+            each.leave(usage)
 
     @property
     def usage(self) -> Usage | None:
@@ -219,11 +234,12 @@ class CallState:
             self.policy.succeeded(self.attempt)
         except Exception as error:  # noqa: BLE001  # a stranger's code must not harm an answer that is whole
             logger.warning("the policy of a call raised %s: %s", type(error).__name__, error)
+        self.leave(response.usage)  # the provider is done, whatever the consumer does from here on
         response = self.ledger.whole(response, record_of(self.plan, self.attempt, response.usage))
         self.response = response
         finish = Finish(response.finish_reason or "other", response.usage, response)
         if self.pipeline is not None:
-            self.pipeline.finish(finish)
+            self.pipeline.audience.finish(finish)
         yield [*events, finish]
         if is_reusable is not None:
             self.control.arm("drain", DRAIN_SECONDS, self.plan.clock.monotonic() + DRAIN_SECONDS)
@@ -294,4 +310,4 @@ class CallState:
     def _tell(self, error: CoreLLMError, partial: Response) -> None:
         self._is_over = True
         if self.pipeline is not None:
-            self.pipeline.error(error, partial)
+            self.pipeline.audience.error(error, partial)

@@ -24,6 +24,7 @@ from core_llm._stream.effects import (
     Returned,
     Send,
     Sleep,
+    Wait,
 )
 from core_llm._stream.local_run import LocalRun
 from core_llm._stream.ports import SyncAnswer, SyncTransport
@@ -56,7 +57,9 @@ class SyncRunner:
                 self.close(is_reusable=is_reusable)
                 return None
             case Sleep(seconds=seconds):
-                return self._sleep(seconds)
+                return self._wait(lambda _: None, seconds)
+            case Wait(wake_with=wake_with, seconds=seconds):
+                return self._wait(wake_with, seconds)
             case Call(function=function):
                 return self._call(function)
 
@@ -115,10 +118,11 @@ class SyncRunner:
         local.start()
         return None
 
-    def _sleep(self, seconds: float) -> Outcome:
+    def _wait(self, wake_with: Callable[[Callable[[], None]], None], seconds: float) -> Outcome:
         woken = threading.Event()
+        wake_with(woken.set)
         if self._control.set_wake(woken.set):
-            woken.wait(seconds)
+            woken.wait(min(seconds, threading.TIMEOUT_MAX))
         self._control.set_wake(None)
         return self._unless_interrupted(None)
 
