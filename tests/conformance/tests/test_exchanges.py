@@ -48,6 +48,25 @@ def test_a_wrong_finish_reason_is_caught() -> None:
     assert "finish_reason is 'stop', not 'length'" in caught(check_scenario, target, shown(target, "max_tokens"))
 
 
+class WithAReasonOfItsOwn(AcmeWire):
+    """Says `eot` where others say `stop`."""
+
+    finish_reasons: ClassVar[Mapping[str, FinishReason]] = {**AcmeWire.finish_reasons, "eot": "stop"}
+
+
+def test_a_word_of_its_own_is_the_heads_to_judge() -> None:
+    """Who copies a wire may have finish reasons that no plain reading of that wire knows."""
+    target = speaking(WithAReasonOfItsOwn)
+    told = shown(target, "text")
+    [interaction] = told.interactions
+    assert interaction.head.expected is not None
+    head = interaction.head.model_copy(update={"expected": replace(interaction.head.expected, raw_finish_reason="eot")})
+    body = interaction.body.replace(b'"finish_reason": "stop"', b'"finish_reason": "eot"')
+    same = Shown(told.scenario, "stream", (interaction.model_copy(update={"head": head, "body": body}),))
+    check_scenario(target, same)
+    assert "finish_reason is 'other', not 'stop'" in caught(check_scenario, speaking(AcmeWire), same)
+
+
 class SwallowingDecoder(ZenithDecoder):
     """Passes over the first word."""
 
