@@ -8,6 +8,7 @@ from typing import Literal
 
 from core_llm._errors import AbortedError, CoreLLMError, InvalidRequestError
 from core_llm._events import StreamEvent, ToolResult, ToolStart
+from core_llm._histories import close_open_calls
 from core_llm._messages import Message, ToolCallPart, ToolResultPart
 from core_llm._options import Prompt, as_messages
 from core_llm._response import Response, Usage
@@ -52,8 +53,8 @@ class RunAsked:
 
     @property
     def messages(self) -> list[Message]:
-        """What the first turn says, as far as it is known."""
-        return [*self.progress.messages, *self.plan.injected]
+        """What the first turn says, as far as it is known: calls that are to be answered first are closed."""
+        return [*close_open_calls(self.progress.messages), *self.plan.injected]
 
 
 class RunHandle:
