@@ -292,7 +292,9 @@ def test_no_count_is_an_error() -> None:
     ("model", "feature", "support"),
     [
         ("gemini-2.5-flash", "tools", "supported"),
-        ("gemini-2.5-flash", "settings.reasoning_effort", "unknown"),
+        ("gemini-2.5-flash", "settings.reasoning_effort", "supported"),
+        ("gemini-2.5-flash", "settings.presence_penalty", "unsupported"),
+        ("gemini-2.0-flash", "settings.presence_penalty", "supported"),
         ("gemini-2.0-flash", "settings.reasoning_effort", "unsupported"),
         ("gemini-2.5-flash-image", "tools", "unsupported"),
         ("gemma-3-27b-it", "system_prompt", "unsupported"),

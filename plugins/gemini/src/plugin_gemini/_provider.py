@@ -14,6 +14,7 @@ from core_llm.wire import WireFormat
 from plugin_gemini._embed import EMBEDDING_2
 from plugin_gemini._wire import GeminiEmbedding2, GeminiWire, VertexEmbedding2, VertexGeminiEmbedding, VertexWire
 
+PENALTIES = ("presence_penalty", "frequency_penalty")
 GENERAL = Capabilities(
     system_prompt="supported",
     tools="supported",
@@ -24,12 +25,25 @@ GENERAL = Capabilities(
     audio_input="supported",
     video_input="supported",
     document_input="supported",
+    parallel_tools="supported",
+    usage="supported",
+    citations="supported",
+    refusals="supported",
+    settings=dict.fromkeys(("temperature", "top_p", "top_k", "max_tokens", "stop", "seed"), "supported"),
 )
-THINKING = Capabilities(reasoning="supported")
+THINKING = Capabilities(
+    reasoning="supported",
+    cached_usage="supported",
+    settings={
+        **dict.fromkeys(("reasoning_effort", "reasoning_budget"), "supported"),
+        **dict.fromkeys(PENALTIES, "unsupported"),
+    },
+)
+"""The models that think also cache what was sent before, unasked, and refuse penalties (vercel/ai#8943)."""
 NOT_THINKING = Capabilities(
     reasoning="unsupported", settings={"reasoning_effort": "unsupported", "reasoning_budget": "unsupported"}
 )
-WITHOUT_TOOLS = Capabilities(tools="unsupported", tool_choice="unsupported")
+WITHOUT_TOOLS = Capabilities(tools="unsupported", tool_choice="unsupported", parallel_tools="unsupported")
 CAPABILITIES = {
     "*": Capabilities(
         streaming="supported",
@@ -44,7 +58,7 @@ CAPABILITIES = {
     ),
     "gemini-*": GENERAL,
     "gemini-1.5*": NOT_THINKING,
-    "gemini-2.0*": NOT_THINKING,
+    "gemini-2.0*": NOT_THINKING.merged(Capabilities(settings=dict.fromkeys(PENALTIES, "supported"))),
     "gemini-2.5*": THINKING,
     "gemini-3*": THINKING,
     "gemini-2.5-flash-image*": WITHOUT_TOOLS.merged(NOT_THINKING),
