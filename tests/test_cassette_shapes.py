@@ -71,6 +71,8 @@ class Unseen:
     reason: str
     page: str
     types: tuple[str, ...] = ()
+    elsewhere: bool = False
+    """Only what others sent on this wire is excepted."""
 
     def is_of(self, side: Side, place: str, kind: str) -> bool:
         """Whether a place is excepted."""
@@ -79,6 +81,7 @@ class Unseen:
             fnmatch.fnmatchcase(str(side), self.side)
             and re.fullmatch(pattern, place) is not None
             and (not self.types or kind in self.types)
+            and (not self.elsewhere or (place, kind) in seen().at_large.get(side, Shape()))
         )
 
 
@@ -164,9 +167,9 @@ def exceptions(plugin: Path) -> tuple[Unseen, ...]:
     path = plugin / "tests" / "unseen.yaml"
     listed = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else []
     return tuple(
-        Unseen(group["side"], place, group["reason"], group["page"], tuple(group.get("types", ())))
+        Unseen(place=place, **{**group, "types": tuple(group.get("types", ()))})
         for group in listed
-        for place in group["places"]
+        for place in group.pop("places")
     )
 
 

@@ -7,7 +7,19 @@ import json
 import httpx
 import pytest
 
-from core_llm import Client, ConfigError, Message, ProviderConfig, Request, TextDelta, UnsupportedError
+from core_llm import (
+    AuthenticationError,
+    BadRequestError,
+    Client,
+    ConfigError,
+    Message,
+    NotFoundError,
+    ProviderConfig,
+    Request,
+    StatusError,
+    TextDelta,
+    UnsupportedError,
+)
 from core_llm.wire import Frame, JSONObject, JSONValue
 from plugin_grok import Grok
 from plugin_grok._wire import GrokChat, GrokResponses
@@ -44,9 +56,9 @@ def delta(**fields: JSONValue) -> Frame:
 
 
 def test_a_request_and_its_answer() -> None:
-    """Output tokens include reasoning, as xAI's total does; sources are citations; live search is an option."""
+    """Output tokens include reasoning, as xAI's total does; sources are citations; options are merged."""
     seen: list[httpx.Request] = []
-    options: dict[str, JSONObject] = {"grok": {"search_parameters": {"mode": "on"}}}
+    options: dict[str, JSONObject] = {"grok": {"deferred": False}}
 
     response = client_that_keeps(seen).generate("grok:grok-3-mini", "Hi", provider_options=options)
 
@@ -56,7 +68,23 @@ def test_a_request_and_its_answer() -> None:
         "https://example.com/a"
     ]
     assert str(seen[0].url) == "https://api.x.ai/v1/chat/completions"
-    assert json.loads(seen[0].content)["search_parameters"] == {"mode": "on"}
+    assert json.loads(seen[0].content)["deferred"] is False
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "error"),
+    [
+        (400, "Incorrect API key provided.", AuthenticationError),
+        (400, "Model grok-9 does not support parameter stop.", BadRequestError),
+        (404, "The model grok-9 does not exist.", NotFoundError),
+    ],
+)
+def test_a_wrong_key_is_told_by_its_words(status: int, words: str, error: type[StatusError]) -> None:
+    """XAI answers it with 400 and with the code of any other bad request."""
+    body = json.dumps({"code": "invalid-argument", "error": words}).encode()
+    found = GrokChat("grok").decode_error(status, {"x-request-id": "r-1"}, body)
+    assert type(found) is error
+    assert (found.status_code, found.code, found.request_id) == (status, "invalid-argument", "r-1")
 
 
 def test_a_cache_key_is_a_header() -> None:

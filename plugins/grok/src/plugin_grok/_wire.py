@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import ClassVar
 
-from core_llm import Request, StreamEvent
-from core_llm.wire import ChatCompletions, ChatDecoder, JSONObject, Responses, WireRequest
+from core_llm import AuthenticationError, Capabilities, Request, StatusError, StreamEvent
+from core_llm.wire import ChatCompletions, ChatDecoder, JSONObject, Responses, WireRequest, decode_status_error
 
+WRONG_KEY = re.compile(r"(?i)\b(?:incorrect|invalid) api key\b")
+"""What xAI's code does not say: docs.x.ai, page "Debugging errors" (checked 2026-11)."""
 MIN_REPEATED = 8
 """A shorter piece of reasoning may well come twice in a row by right; a longer one is xAI's placeholder, said again."""
+
+
+def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> StatusError:
+    """Return the error for an answer with status 400 or above; xAI answers a wrong key with 400."""
+    error = decode_status_error(status, headers, body)
+    if status != HTTPStatus.BAD_REQUEST or not WRONG_KEY.search(error.message):
+        return error
+    return AuthenticationError(
+        error.message,
+        status_code=status,
+        headers=error.headers,
+        body=error.body,
+        code=error.code,
+        request_id=error.request_id,
+        phase=error.phase,
+    )
 
 
 class GrokDecoder(ChatDecoder):
@@ -49,6 +70,22 @@ class GrokChat(ChatCompletions):
             wired.headers["x-grok-conv-id"] = key
         return wired
 
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> StatusError:
+        """Return the error for an answer with status 400 or above."""
+        return decode_error(status, headers, body)
+
 
 class GrokResponses(Responses):
     """The Responses wire as xAI has it: its server-side tools are there."""
+
+    capabilities: ClassVar[Capabilities] = Responses.capabilities.merged(
+        Capabilities(
+            citations="supported",
+            document_input="supported",
+            untested={"document_input": "xAI fetches documents from their address, and the suite has only their bytes"},
+        )
+    )
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> StatusError:
+        """Return the error for an answer with status 400 or above."""
+        return decode_error(status, headers, body)

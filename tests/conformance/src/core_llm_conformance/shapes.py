@@ -1,8 +1,9 @@
 """Shapes of JSON: which keys there are, and of which types. What nobody ever sent cannot be composed in good faith.
 
 A shape is a set of places with the types that were seen there. A place is a path with the numbers of lists starred, and
-with the object's own word for its kind (`type`, `role`) in it: ``$.output[*]{message}.content[*]{output_text}.text``.
-So a field of one kind of object does not excuse it in another. What a caller puts in (schemas, arguments) has no shape.
+with the object's own word for its kind (`type`, `role`) in it: ``${response}.output[*]{message}.content[*]{output_text}``.
+So a field of one kind of object does not excuse it in another. An object that says which of the API's objects it is
+(`object`) has the same places wherever it stands. What a caller puts in (schemas, arguments) has no shape.
 """
 
 from __future__ import annotations
@@ -72,6 +73,9 @@ def _places(value: JsonValue, path: str, name: str = "") -> Iterator[tuple[str, 
     kind = "null" if value is None else next(word for of, word in _TYPES if isinstance(value, of))
     if isinstance(value, dict):
         is_free = name in FREE
+        if path != "$" and isinstance(whole := value.get("object"), str):
+            yield f"{path}{{{whole}}}", kind
+            path = "$"
         at = path if is_free or name in WITHOUT_KIND else path + _kind_of(value)
         yield at, kind
         if not is_free:

@@ -95,6 +95,18 @@ class ResponsesBodies(Bodies):
         sources: list[JsonValue] = [self.annotation(said)] if said.source else []
         return {"type": "output_text", "text": said.text, "annotations": sources, "logprobs": []}
 
+    def bare(self, item: JsonObject) -> JsonObject:
+        """Return an item as it is when it begins."""
+        state: JsonObject = {} if "status" not in item else {"status": "in_progress"}
+        match item["type"]:
+            case "function_call":
+                return {**item, **state, "arguments": ""}
+            case "message":
+                return {**item, **state, "content": []}
+            case "reasoning":
+                return {**item, **state, "summary": []}
+        return {name: value for name, value in {**item, **state}.items() if name != "action"}
+
     def annotation(self, said: Said) -> JsonObject:
         """Return the source that a text relies on."""
         place: JsonObject = {"start_index": 0, "end_index": len(said.text)}
@@ -257,17 +269,8 @@ class ResponsesBodies(Bodies):
     def _begun(self, index: int, item: JsonObject) -> Iterator[JsonObject]:
         """Yield what an item begins with, and its deltas."""
         at: JsonObject = {"item_id": item["id"], "output_index": index}
-        state: JsonObject = {} if "status" not in item else {"status": "in_progress"}
         kind = item["type"]
-        empty: JsonObject = {
-            "function_call": {"arguments": ""},
-            "message": {"content": []},
-            "reasoning": {"summary": []},
-        }
-        bare = {**item, **state, **_object(empty.get(str(kind), {}))}
-        if kind == "web_search_call":
-            del bare["action"]
-        yield {"type": "response.output_item.added", "output_index": index, "item": bare}
+        yield {"type": "response.output_item.added", "output_index": index, "item": self.bare(item)}
         match kind:
             case "function_call":
                 pieces = Called("", "", str(item["arguments"])).pieces
@@ -329,7 +332,3 @@ def _only(value: JsonValue) -> JsonObject:
     assert isinstance(value, list)
     assert isinstance(value[0], dict)
     return value[0]
-
-
-def _object(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}
