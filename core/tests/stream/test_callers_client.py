@@ -66,9 +66,8 @@ def test_a_call_through_a_callers_client_can_be_stopped(lib: type[httpx]) -> Non
     ]
 
 
-@either_library
-def test_limits_hold_where_the_sockets_cannot_be_reached(lib: type[httpx]) -> None:  # type: ignore[valid-type]
-    """Through a transport that hides its sockets, the library's own timeout ends the wait."""
+def hiding(lib: type[httpx]) -> httpx.BaseTransport:  # type: ignore[valid-type]
+    """Return a transport whose sockets cannot be reached."""
 
     class Hiding(lib.BaseTransport):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
@@ -81,16 +80,27 @@ def test_limits_hold_where_the_sockets_cannot_be_reached(lib: type[httpx]) -> No
         def close(self) -> None:
             self._hidden.close()
 
-    with FaultServer(Answer(before=[Stall()])) as server, lib.Client(transport=Hiding()) as own:  # type: ignore[attr-defined]
-        client = Client(
-            config=config(),
-            providers=[at(server.url)],
-            http_client=own,
-            limits=Limits(first_event=0.2, between_events=0.2),
-        )
+    made: httpx.BaseTransport = Hiding()
+    return made
+
+
+@either_library
+@pytest.mark.parametrize(
+    ("limits", "limit"),
+    [(Limits(first_event=0.2, between_events=0.2), "first_event"), (Limits(total=0.2), "total")],
+    ids=["first-event", "total"],
+)
+def test_limits_hold_where_the_sockets_cannot_be_reached(
+    lib: type[httpx],  # type: ignore[valid-type]
+    limits: Limits,
+    limit: str,
+) -> None:
+    """The library's own timeout ends the wait, and the error names the limit that was broken."""
+    with FaultServer(Answer(before=[Stall()])) as server, lib.Client(transport=hiding(lib)) as own:  # type: ignore[attr-defined]
+        client = Client(config=config(), providers=[at(server.url)], http_client=own, limits=limits)
         error = stream_sync(client, "tiny:m", max_retries=0).error
     assert isinstance(error, TimeoutExceededError)
-    assert error.limit == "first_event"
+    assert error.limit == limit
 
 
 @either_library

@@ -249,6 +249,9 @@ class CallState:
         """Return the error for an effect that failed or was interrupted in `phase`."""
         if isinstance(outcome, Interrupted) or self.control.interruption is not None:
             error = self.interruption()
+        elif outcome.limit is not None and not self.has_time_for(0.0):
+            # The HTTP library's own timeout came first, where the watchdog cannot reach the socket.
+            error = faults.timeout_error(self.endpoint, "total", self.total)
         else:
             error = faults.transport_error(self.plan, outcome, phase, had_content=self.had_content)
         if isinstance(error, ProviderError) and error.phase is None:
