@@ -33,7 +33,8 @@ def main(provider: str, model: str, *, with_report: bool) -> int:
             sys.stderr.write(f"{failure}\n")
             return NO_CASSETTES
         if broken := [str(one) for one in made if not one.is_promoted]:
-            sys.stderr.write("\n".join(broken) + "\n")
+            more = f"\nand {len(broken) - 1} scenarios more" if broken[1:] else ""
+            sys.stderr.write(f"{broken[0]}{more}\n")
             return NO_CASSETTES
     if not with_report:
         return 0
