@@ -81,11 +81,13 @@ class Replay:
     Attributes:
         requests: Those that were answered, in order.
         bodies: What became of each answer's body.
+        fell_silent: Set when an answer has given all its pieces and lets the client wait.
     """
 
     def __init__(self, *answers: ReplayAnswer) -> None:
         self.requests: list[ReplayedRequest] = []
         self.bodies: list[PlayedBody] = []
+        self.fell_silent = threading.Event()
         self._answers = list(answers)
         self._misfits: list[str] = []
         self._lock = threading.Lock()
@@ -132,6 +134,10 @@ class Replay:
         raise ScriptError(f"no answer left for {self._misfits[-1]}")
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class PlayedBody:
     """One body being played: a stream of either library, sync and async.
 
@@ -150,6 +156,7 @@ class PlayedBody:
         self._library = library
         self._woken = threading.Event()
         self._wake: Callable[[], None] | None = None
+        self.on_silence: Callable[[], None] = _nothing
 
     def get_extra_info(self, name: str) -> PlayedBody | None:
         """Pass itself off as the socket behind the body: whoever shuts it down wakes a blocked read."""
@@ -205,11 +212,12 @@ class PlayedBody:
 
     def _silence(self) -> float | None:
         """Return the seconds for which nothing comes after the last piece, None if the end does."""
-        if self._answer.ending == "hang":
+        if self._answer.ending not in ("hang", "stall"):
+            return None
+        self.on_silence()
+        if self._answer.ending == "hang" or self._read_timeout is None:
             return HANG_GUARD
-        if self._answer.ending == "stall":
-            return HANG_GUARD if self._read_timeout is None else self._read_timeout
-        return None
+        return self._read_timeout
 
     def _end(self) -> None:
         self._check()
@@ -265,5 +273,6 @@ class TransportCore:
 
     def note(self, body: PlayedBodyT) -> PlayedBodyT:
         """Keep a body that is being played where the test finds it."""
+        body.on_silence = self.replay.fell_silent.set
         self.replay.bodies.append(body)
         return body

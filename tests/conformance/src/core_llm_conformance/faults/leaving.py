@@ -11,6 +11,7 @@ from functools import partial
 from weakref import ref
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from core_llm import AbortedError, AsyncStream, Response, StreamEvent, TextDelta
@@ -18,13 +19,11 @@ from core_llm_conformance.failure import ConformanceFailure, fail
 from core_llm_conformance.faults import rules
 from core_llm_conformance.faults.subject import Subject
 from core_llm_conformance.faults.trials import BACKENDS, AsyncPlayer, Backend, Player, in_loop, subjects
-from core_llm_conformance.replay import PlayedBody, ReplayAnswer
+from core_llm_conformance.replay import PlayedBody, Replay, ReplayAnswer
 from core_llm_conformance.scenario import Shown
 from core_llm_conformance.script import HANG_GUARD
 from core_llm_conformance.target import Target
 
-SOON = 0.01
-"""Seconds until a stream that stalls is stopped."""
 REASON = "the conformance suite has seen enough"
 
 
@@ -179,14 +178,19 @@ def _abort_from_a_thread(subject: Subject, player: Player) -> _Left:
     taken: list[StreamEvent] = []
     stream = player.client.stream(subject.model_id, subject.prompt, **subject.options())
     error: BaseException | None = None
-    timer = threading.Timer(SOON, stream.abort, [REASON])
-    timer.start()
+
+    def stop() -> None:
+        replay.fell_silent.wait(HANG_GUARD)
+        stream.abort(REASON)
+
+    stopper = threading.Thread(target=stop, daemon=True)
+    stopper.start()
     try:
         with stream:
             taken.extend(stream)
     except AbortedError as raised:
         error = raised
-    timer.join(HANG_GUARD)
+    stopper.join(HANG_GUARD)
     left = _Left("it was aborted by another thread", taken, stream.response, replay.bodies)
     return _aborted(subject, left, error)
 
@@ -234,8 +238,10 @@ async def _stops_async(subject: Subject, backend: Backend) -> list[_Left]:
             error: BaseException | None = None
             async with anyio.create_task_group() as group:
 
-                async def stop(how: str = how, stream: AsyncStream = stream, group: TaskGroup = group) -> None:
-                    await anyio.sleep(SOON)
+                async def stop(
+                    how: str = how, stream: AsyncStream = stream, group: TaskGroup = group, replay: Replay = replay
+                ) -> None:
+                    await anyio.to_thread.run_sync(replay.fell_silent.wait, HANG_GUARD)
                     if how.endswith("another task"):
                         stream.abort(REASON)
                     else:
