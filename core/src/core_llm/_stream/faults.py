@@ -23,7 +23,7 @@ from core_llm._stream.plan import CallPlan
 from core_llm.wire.errors import decode_status_error, request_id
 
 _WAITED_FOR: dict[Limit, str] = {
-    "admission": "not let through by its own limits in number or rate",
+    "admission": "not let through by the limits in number or rate",
     "connect": "no connection",
     "first_event": "no content",
     "between_events": "no further content",
