@@ -67,6 +67,12 @@ def changed(path: str, value: JsonValue) -> dict[str, JsonValue]:
     return body
 
 
+def test_what_was_asked_of_a_stream_is_still_asked() -> None:
+    """The usage in a recorded answer came because it was asked for."""
+    asked = request(changed("stream_options", {"include_usage": True}))
+    assert [d.where for d in differences(asked, request(BODY), OWNED)] == ["$.stream_options.include_usage"]
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [

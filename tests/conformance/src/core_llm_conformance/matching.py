@@ -94,6 +94,9 @@ def owned_by(target: Target, scenario: Scenario, responses: Sequence[Response] =
 def differences(recorded: ReplayedRequest, sent: ReplayedRequest, owned: Owned) -> list[Difference]:
     """Return in what the request that was sent is not the recorded one; nothing if it matches."""
     there, here = _all_leaves(recorded, owned), _all_leaves(sent, owned)
+    asked, told = _asked_of_streams(recorded.body), _asked_of_streams(sent.body)
+    there |= asked
+    here |= {place: told[place] for place in asked if place in told}
     places = [*there, *(place for place in here if place not in there)]
     return [
         Difference(place, there.get(place), here.get(place)) for place in places if there.get(place) != here.get(place)
@@ -187,6 +190,12 @@ def _leaf(path: str, scalar: JsonValue, owned: Owned) -> Leaf | None:
         return scalar
     inside = tuple(_inside(scalar, owned.texts))
     return inside or None
+
+
+def _asked_of_streams(body: bytes) -> Leaves:
+    """Return what else is asked of a stream, such as to report its usage: the answer was made to a request with it."""
+    found = ((path, scalar) for path, scalar in _scalars(_parsed(body), "$") if scalar is True)
+    return {path: True for path, _ in found if _IS_STREAM_FLAG.search(path.rpartition(".")[0])}
 
 
 def _inside(scalar: str, texts: Iterable[str]) -> list[str]:

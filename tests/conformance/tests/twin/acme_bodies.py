@@ -33,7 +33,8 @@ def plain(said: Said) -> bytes:
 def streamed(said: Said) -> bytes:
     """Return the body of a stream."""
     deltas: list[JsonObject] = [{"role": "assistant", "content": ""}]
-    deltas += [_thought(said, piece, is_last=piece is said.thoughts[-1]) for piece in said.thoughts]
+    last = len(said.thoughts) - 1
+    deltas += [_thought(said, piece, is_last=number == last) for number, piece in enumerate(said.thoughts)]
     deltas += [{"content": piece} for piece in said.pieces]
     deltas += [{"refusal": piece} for piece in said.refusal.split("|") if piece]
     if said.source:

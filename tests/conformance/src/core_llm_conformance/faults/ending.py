@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from core_llm import Response, StreamInterruptedError, TextDelta, ToolCallPart
 from core_llm_conformance.compare import differences
 from core_llm_conformance.faults import rules
+from core_llm_conformance.faults.framed import leaves, with_leaf
 from core_llm_conformance.faults.rules import Broken, Played, shortened, told_call
 from core_llm_conformance.faults.same import content_of, differing
 from core_llm_conformance.faults.subject import POSITIONS, Grown, Subject
@@ -32,7 +33,7 @@ ENDINGS: dict[Ending, str] = {
 def check_truncation(target: Target, shown: Shown) -> None:
     """Check that an answer that ends cleanly is a success only if its terminal marker has come: after every frame."""
     for subject in subjects(target, shown):
-        run(subject, [*_cut_off(subject, "end"), *_cut_inside(subject, "end")])
+        run(subject, [*_cut_off(subject, "end"), *_cut_inside(subject, "end"), *_cut_arguments(subject)])
 
 
 def check_reset(target: Target, shown: Shown) -> None:
@@ -56,6 +57,21 @@ def _cut_inside(subject: Subject, ending: Ending, most: int = OFFSETS) -> Iterat
     for offset in sorted(chance.sample(range(1, len(body)), min(most, len(body) - 1))):
         fault = f"cut off after byte {offset} of {len(body)}, {ENDINGS[ending]}"
         yield _trial(subject, body[:offset], bisect_right(ends, offset), ending, fault)
+
+
+def _cut_arguments(subject: Subject) -> Iterator[Trial]:
+    """Cut the arguments of calls where the cassette's own frames do not: some mend what ends in the right place."""
+    framed, grown = subject.framed, subject.grown
+    for at, piece in enumerate(framed.pieces[: subject.marker]):
+        came = grown[at + 1].arguments.removeprefix(grown[at].arguments)
+        for path, leaf in leaves(piece.value) if came else ():
+            if leaf != came:
+                continue
+            for length in range(1, len(came), len(came) // OFFSETS + 1):
+                shorter = framed.piece(with_leaf(piece.value, path, came[:length]), piece.name)
+                body = framed.with_pieces([*framed.pieces[:at], shorter], is_ended=False)
+                told = grown[at].arguments + came[:length]
+                yield _trial(subject, body.body, at, "end", f"cut off where the arguments of calls are {told!r}")
 
 
 def _trial(subject: Subject, body: bytes, count: int, ending: Ending, fault: str) -> Trial:

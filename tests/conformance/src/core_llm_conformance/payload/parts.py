@@ -122,6 +122,17 @@ MARKED = (
         ("system_prompt",),
     ),
     Marked(
+        "system_and_turns",
+        (
+            Message.system("mark-system"),
+            Message.user("mark-1"),
+            Message.assistant("mark-2"),
+            Message.user("mark-3"),
+        ),
+        ("mark-system", "mark-1", "mark-2", "mark-3"),
+        ("system_prompt",),
+    ),
+    Marked(
         "tools",
         (Message.user("mark-question"),),
         ("mark_tool", "mark-description", "mark_property", "mark-property-says", "get_weather"),
