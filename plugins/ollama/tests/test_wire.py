@@ -168,6 +168,23 @@ def test_every_entry_is_a_call() -> None:
     assert (decoder.finish_reason, decoder.raw_finish_reason) == ("tool_calls", "stop")
 
 
+def test_a_call_that_comes_again_is_the_same() -> None:
+    """A line that came twice makes one call; another call under its id gets an id of its own."""
+    oslo: JSONObject = {"id": "x", "function": {"name": "weather", "arguments": {"city": "Oslo"}}}
+    rome: JSONObject = {"id": "x", "function": {"name": "weather", "arguments": {"city": "Rome"}}}
+    _, events = fed(line({"tool_calls": [oslo]}), line({"tool_calls": [oslo]}), line({"tool_calls": [rome]}))
+    made = [event.call for event in events if isinstance(event, ToolCall)]
+    assert [call.arguments for call in made] == [{"city": "Oslo"}, {"city": "Rome"}]
+    assert made[0].id == "x" != made[1].id
+
+
+def test_an_error_keeps_the_id_of_its_request() -> None:
+    """The hint of how to fetch a model takes nothing away."""
+    error = WIRE.decode_error(404, {"x-request-id": "r-1"}, b'{"error": "model \'m\' not found"}')
+    assert error.message == "HTTP 404: model 'm' not found; fetch it with: ollama pull <model>"
+    assert error.request_id == "r-1"
+
+
 def test_arguments_that_are_no_object_make_no_call() -> None:
     """What a broken server sends as text is kept, marked, and not executable."""
     _, events = fed(line({"tool_calls": [{"function": {"name": "now", "arguments": '{"a": '}}]}))

@@ -68,6 +68,12 @@ def test_without_the_last_line_nothing_is_complete() -> None:
     assert (answer.text, answer.is_complete, answer.error) == ("x", False, None)
 
 
+def test_a_plain_body_may_be_set_out_in_lines() -> None:
+    """It is one object for all that."""
+    body = json.dumps(json.loads(last()), indent=2).encode()
+    assert walk_ollama(body) == walk_ollama(last())
+
+
 def test_errors() -> None:
     """They are a string, with a status or as a line."""
     assert walk_ollama(b'{"error": "no model"}', status=404).error == ExpectedError("provider", "no model", status=404)

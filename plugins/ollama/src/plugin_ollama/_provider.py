@@ -7,7 +7,17 @@ from typing import ClassVar
 
 from core_llm import Capabilities, Provider, hookimpl
 from core_llm.wire import Exchange, ModelInfo
-from plugin_ollama._wire import OllamaChat
+from plugin_ollama._wire import OPTION_FIELDS, TOP_FIELDS, OllamaChat
+
+CALLS = Capabilities(tools="supported", parallel_tools="supported")
+THINKS = Capabilities(reasoning="supported")
+LEVELS = Capabilities(settings={"reasoning_effort": "supported"})
+SEES = Capabilities(image_input="supported")
+BLIND = Capabilities(image_input="unsupported")
+"""Pages "Tool calling", "Thinking" and "Vision". Of other models only the server knows, so they are asked.
+
+Only gpt-oss has levels of effort: any effort makes other models that think do so, and ``none`` keeps them from it.
+"""
 
 
 class Ollama(Provider):
@@ -27,11 +37,19 @@ class Ollama(Provider):
             audio_input="unsupported",
             document_input="unsupported",
             video_input="unsupported",
+            structured_output="supported",  # the server itself holds a model to a schema
+            json_output="supported",
+            usage="supported",
+            cached_usage="unsupported",  # no field for any of these three
+            citations="unsupported",
+            refusals="unsupported",
             model_listing="supported",
             token_counting="unsupported",
             continuation="supported",  # a last message of the assistant's is left open (ollama#6778)
             embeddings="supported",
             settings={
+                **dict.fromkeys(OPTION_FIELDS, "supported"),
+                **dict.fromkeys(TOP_FIELDS, "supported"),
                 "reasoning_budget": "unsupported",
                 "parallel_tool_calls": "unsupported",
                 "service_tier": "unsupported",
@@ -39,6 +57,12 @@ class Ollama(Provider):
                 "cache_ttl": "unsupported",
             },
         ),
+        "*cloud": Capabilities(structured_output="unknown", json_output="unknown"),
+        "qwen3": CALLS.merged(THINKS).merged(BLIND),
+        "qwen3:*": CALLS.merged(THINKS).merged(BLIND),
+        "gpt-oss*": CALLS.merged(THINKS).merged(LEVELS).merged(BLIND),
+        "deepseek-r1*": THINKS.merged(BLIND),
+        **dict.fromkeys(("gemma3*", "llava*", "llama3.2-vision*", "qwen2.5vl*", "qwen3-vl*"), SEES),
     }
     options: ClassVar[Mapping[str, str]] = {
         "num_ctx": "context window in tokens; the server's own default is small, and it cuts longer prompts in silence",

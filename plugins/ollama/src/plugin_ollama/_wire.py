@@ -80,13 +80,16 @@ class OllamaDecoder(Decoder):
     """Decodes one answer. The terminal marker is a line with ``done: true``.
 
     A tool call always arrives whole, as an object, so every entry is a call of its own: its `index`, where there is
-    one, says nothing more. Older servers send no ids; those made up here depend on the answer and the call's place.
+    one, says nothing more. One that comes again with its id, as from a proxy that tries anew, is the same call. Older
+    servers send no ids; those made up here depend on the answer and the call's place.
     """
 
     def __init__(self, wire: OllamaChat, request: Request) -> None:
         super().__init__(wire.provider)
         self._context = wire.context_length(request)
         self._calls = 0
+        self._given: dict[str, ToolCallPart] = {}
+        """Id that the server gave → the call."""
         self._salt = ""
 
     def feed(self, frame: Frame) -> Sequence[StreamEvent]:
@@ -107,23 +110,33 @@ class OllamaDecoder(Decoder):
         if text := as_text(message.get("content")):
             events += self.parts.text(text, logprobs=_read_logprobs(line.get("logprobs")))
         for call in as_objects(message.get("tool_calls")):
-            events += self.parts.whole(self._read_call(call))
+            if (read := self._read_call(call)) is not None:
+                events += self.parts.whole(read)
         if line.get("done") is True:
             events += self._read_end(line)
         return events
 
-    def _read_call(self, call: JSONObject) -> ToolCallPart:
+    def _read_call(self, call: JSONObject) -> ToolCallPart | None:
+        """Return a call, or None if it has come before; another one under a known id gets an id of its own."""
         function = as_object(call.get("function"))
         arguments = function.get("arguments")
-        self._calls += 1
         is_whole = isinstance(arguments, dict) or arguments is None
-        return ToolCallPart(
-            id=as_text(call.get("id")) or f"call_{self._salt}_{self._calls}",
+        given = as_text(call.get("id"))
+        part = ToolCallPart(
+            id=given or f"call_{self._salt}_{self._calls + 1}",
             name=as_text(function.get("name")),
             arguments=as_object(arguments) if is_whole else None,
             raw_arguments=arguments if isinstance(arguments, str) else "",
             is_complete=is_whole,
         )
+        if given and self._given.get(given) == part:
+            return None
+        self._calls += 1
+        if given in self._given:
+            return part.model_copy(update={"id": f"call_{self._salt}_{self._calls}"})
+        if given:
+            self._given[given] = part
+        return part
 
     def _read_end(self, line: JSONObject) -> Sequence[StreamEvent]:
         self.is_complete = self.is_done = True
@@ -197,6 +210,7 @@ class OllamaChat(OllamaEmbedding):
                 headers=headers,
                 body=error.body,
                 code=error.code,
+                request_id=error.request_id,
                 phase=error.phase,
             )
         return error

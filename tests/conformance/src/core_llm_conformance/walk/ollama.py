@@ -39,7 +39,7 @@ def walk_ollama(body: bytes, *, status: int = 200) -> Expected:
     if status >= HTTPStatus.BAD_REQUEST:
         return Expected(error=walk_error_response(body, status))
     walk = _Walk()
-    lines = body.split(b"\n")
+    lines = _lines(body)
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -53,6 +53,15 @@ def walk_ollama(body: bytes, *, status: int = 200) -> Expected:
         if walk.last:
             break
     return _finish(walk, None)
+
+
+def _lines(body: bytes) -> list[bytes]:
+    """Return the lines; a plain body that somebody has set out in several is one."""
+    try:
+        json.loads(body)
+    except ValueError:
+        return body.split(b"\n")
+    return [body]
 
 
 def _walk_object(walk: _Walk, value: JsonObject) -> None:
