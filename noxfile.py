@@ -115,6 +115,14 @@ def differential(session: nox.Session) -> None:
     session.run("pytest", "tests/differential", *session.posargs)
 
 
+@nox.session(default=False)
+def catches(session: nox.Session) -> None:
+    """Run the whole conformance suite on every plugin that is broken on purpose, and print which tests caught it."""
+    install(session, ROOT / "tests/conformance", tests=True)
+    with session.chdir(ROOT / "tests/conformance"):
+        session.run("python", "-m", "tests.broken.catches", *session.posargs)
+
+
 @nox.session
 def build(session: nox.Session) -> None:
     """Build every package, and test the wheels where the sources are not."""
