@@ -31,7 +31,11 @@ class TestResponses(ProviderSuite):
     models = {"embeddings": "text-embedding-3-small", "reasoning": "gpt-5-mini", "reasoning_replay": "gpt-5-mini"}
     config = {"options": {"wire": "responses"}}
     cassettes = "cassettes/responses"
-    extras = {"citations": {"tools": [{"type": "web_search"}]}}
+    extras = {
+        "citations": {"tools": [{"type": "web_search"}]},
+        "reasoning": {"reasoning": {"summary": "auto"}},
+        "reasoning_replay": {"reasoning": {"summary": "auto"}},
+    }
 
 
 def test_cassettes_are_what_the_descriptions_say() -> None:

@@ -35,6 +35,10 @@ class Azure(Provider):
     capabilities: ClassVar[Mapping[str, Capabilities]] = {
         "*": Capabilities(
             streaming="supported",
+            usage="supported",
+            refusals="supported",  # what its filters stop
+            continuation="unsupported",
+            video_input="unsupported",
             model_listing="unsupported",  # the key's surface lists what could be deployed, not what is
             token_counting="unsupported",
             embeddings="supported",

@@ -14,6 +14,7 @@ from core_llm_conformance.documented.bodies import Bodies
 from core_llm_conformance.documented.chat import ChatBodies
 from core_llm_conformance.documented.contents import ContentsBodies
 from core_llm_conformance.documented.describing import describe
+from core_llm_conformance.documented.full import FullChatBodies, FullResponsesBodies
 from core_llm_conformance.documented.messages import MessagesBodies
 from core_llm_conformance.documented.responses import ResponsesBodies
 from core_llm_conformance.documented.said import Called, Failed, Said
@@ -24,6 +25,8 @@ __all__ = [
     "ChatBodies",
     "ContentsBodies",
     "Failed",
+    "FullChatBodies",
+    "FullResponsesBodies",
     "MessagesBodies",
     "ResponsesBodies",
     "Said",

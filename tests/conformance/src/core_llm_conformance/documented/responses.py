@@ -118,7 +118,7 @@ class ResponsesBodies(Bodies):
 
     def plain(self, said: Said, turn: int) -> Reply:
         """Return a plain answer."""
-        return json_reply(self.response(said, _status(said), turn))
+        return json_reply(self.response(said, self.status(said), turn))
 
     def streamed(self, said: Said, turn: int) -> Reply:
         """Return a stream."""
@@ -144,6 +144,10 @@ class ResponsesBodies(Bodies):
             **self.beside(status),
             **({"usage": self.usage(said)} if is_done else {"usage": None}),
         }
+
+    def status(self, said: Said) -> str:
+        """Return the status of a response that is done."""
+        return "incomplete" if said.finish == "length" else "completed"
 
     def format(self) -> JsonObject:
         """Return the format that was asked for, as the answer says it again."""
@@ -242,7 +246,7 @@ class ResponsesBodies(Bodies):
         yield from self._beginning(said, turn)
         for index, item in enumerate(self.items(said)):
             yield from self._item(index, item)
-        status = _status(said)
+        status = self.status(said)
         yield {"type": f"response.{status}", "response": self.response(said, status, turn)}
 
     def _beginning(self, said: Said, turn: int) -> Iterator[JsonObject]:
@@ -317,10 +321,6 @@ class ResponsesBodies(Bodies):
         if not self.embeds_base64:
             return list(vector)
         return b64encode(pack(f"<{len(vector)}f", *vector)).decode()
-
-
-def _status(said: Said) -> str:
-    return "incomplete" if said.finish == "length" else "completed"
 
 
 def _numbered(events: Iterator[JsonObject]) -> Reply:
