@@ -21,7 +21,15 @@ from plugin_local._engine import LocalEngine
 from plugin_local._native import EngineOptions
 from plugin_local._weights import KNOWN_MODELS, locate
 
-_NO_TOOLS = Capabilities(tools="unsupported", tool_choice="unsupported", reasoning="unsupported")
+KNOBS = "temperature top_p top_k max_tokens stop seed presence_penalty frequency_penalty logprobs top_logprobs".split()
+NOT_ASKED = "the suite has no scenario of it for a model in this process; tests/test_settings.py shows it"
+_NO_TOOLS = Capabilities(
+    tools="unsupported",
+    tool_choice="unsupported",
+    parallel_tools="unsupported",
+    reasoning="unsupported",
+    settings=dict.fromkeys(("reasoning_effort", "parallel_tool_calls"), "unsupported"),
+)
 
 
 class LocalChat(ChatCompletions):
@@ -57,8 +65,20 @@ class Local(LocalProvider):
             video_input="unsupported",
             model_listing="supported",
             embeddings="unsupported",
+            token_counting="unsupported",
             continuation="supported",
-            settings=dict.fromkeys(("reasoning_budget", "service_tier", "cache_key", "cache_ttl"), "unsupported"),
+            usage="supported",
+            cached_usage="supported",
+            citations="unsupported",
+            refusals="unsupported",
+            settings={
+                **dict.fromkeys(KNOBS, "supported"),
+                **dict.fromkeys(("reasoning_budget", "service_tier", "cache_key", "cache_ttl"), "unsupported"),
+            },
+            untested=dict.fromkeys(
+                ("system_prompt", "json_output", "continuation", "cached_usage", "model_listing"), NOT_ASKED
+            )
+            | {f"settings.{name}": NOT_ASKED for name in KNOBS if name != "max_tokens"},
         ),
         "": _NO_TOOLS,
         "default": _NO_TOOLS,
