@@ -32,6 +32,8 @@ from core_llm._transport import AsyncTransport
 if TYPE_CHECKING:
     import httpx
 
+    from core_llm._queue.async_queue import AsyncStreamQueue
+    from core_llm._queue.entries import QueueOptions
     from core_llm._runs.asked import RunOptions
     from core_llm._runs.async_run import AsyncRun
     from core_llm._stream.plan import CallPlan
@@ -112,13 +114,23 @@ class AsyncClient(ClientBase):
         from core_llm._runs.asked import asked_of  # noqa: PLC0415  # tools bring an event loop with them
         from core_llm._runs.async_run import AsyncRun  # noqa: PLC0415  # the same
 
-        model, asked = asked_of(model, prompt, options)
+        model, asked = asked_of(model, prompt, options, self._calls.registry)
         turn = partial(self._turn, model)
         turn(asked.messages, {**asked.options, "tools": asked.plan.tools.specs})  # what cannot be sent is said now
         return AsyncRun(asked, turn)
 
     def _turn(self, model: str | None, messages: Prompt, options: Mapping[str, object]) -> AsyncStream:
         return AsyncStream(self._calls.plan(model, messages, options, is_stream=True), _OfLoop(self))
+
+    def queue(self, **options: Unpack[QueueOptions]) -> AsyncStreamQueue:
+        """Return a queue that makes one of several streams or runs; add them with `add`, at any time.
+
+        Raises:
+            InvalidSettingError: An option has a wrong value.
+        """
+        from core_llm._queue.async_queue import AsyncStreamQueue  # noqa: PLC0415  # few programs need it
+
+        return AsyncStreamQueue(**options)
 
     async def models(self, provider: str, **options: Unpack[ExchangeOptions]) -> tuple[ModelInfo, ...]:
         """Return the models that a provider lists.

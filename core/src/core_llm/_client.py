@@ -24,6 +24,8 @@ from core_llm._transport import SyncTransport
 if TYPE_CHECKING:
     import httpx
 
+    from core_llm._queue.entries import QueueOptions
+    from core_llm._queue.stream_queue import StreamQueue
     from core_llm._runs.asked import RunOptions
     from core_llm._runs.run import Run
     from core_llm._stream.plan import CallPlan
@@ -100,13 +102,23 @@ class Client(ClientBase):
         from core_llm._runs.asked import asked_of  # noqa: PLC0415  # tools bring an event loop with them
         from core_llm._runs.run import Run  # noqa: PLC0415  # the same
 
-        model, asked = asked_of(model, prompt, options)
+        model, asked = asked_of(model, prompt, options, self._calls.registry)
         turn = partial(self._turn, model)
         turn(asked.messages, {**asked.options, "tools": asked.plan.tools.specs})  # what cannot be sent is said now
         return Run(asked, turn)
 
     def _turn(self, model: str | None, messages: Prompt, options: Mapping[str, object]) -> Stream:
         return Stream(self._calls.plan(model, messages, options, is_stream=True), self._transport)
+
+    def queue(self, **options: Unpack[QueueOptions]) -> StreamQueue:
+        """Return a queue that makes one of several streams or runs; add them with `add`, at any time.
+
+        Raises:
+            InvalidSettingError: An option has a wrong value.
+        """
+        from core_llm._queue.stream_queue import StreamQueue  # noqa: PLC0415  # few programs need it
+
+        return StreamQueue(**options)
 
     def models(self, provider: str, **options: Unpack[ExchangeOptions]) -> tuple[ModelInfo, ...]:
         """Return the models that a provider lists.

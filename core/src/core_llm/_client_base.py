@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from core_llm._calls import Calls, ClientOptions
 from core_llm._config import Config
 from core_llm._provider import Provider
+
+if TYPE_CHECKING:
+    from core_llm._tools.definition import Tool
 
 
 class ClientBase:
@@ -25,3 +30,15 @@ class ClientBase:
             UnknownProviderError: There is none; lists those that are installed.
         """
         return self._calls.registry.provider(name)
+
+    def plugin_tools(self, *names: str) -> tuple[Tool[..., object], ...]:
+        """Return the tools that plugins supply: those of these names, or all. No run has them unless it is given them.
+
+        Raises:
+            InvalidRequestError: No plugin has a tool of a name.
+            DuplicateToolError: Two plugins have tools of one name; names both.
+            PluginError: A plugin fails, or supplies what is no tool.
+        """
+        from core_llm._runs.plugged import supplied_tools  # noqa: PLC0415  # tools cost those who use them
+
+        return supplied_tools(self._calls.registry, names or True)

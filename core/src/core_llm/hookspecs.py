@@ -1,13 +1,12 @@
 """Every extension point, in four groups: config, streaming, tools, commands. Read top to bottom.
 
 A plugin is a module (or object) whose functions carry `@hookimpl` and the names below. Arguments are passed by name:
-take those you need. No hook is `async`; under the async client, one that may block runs in a worker thread. The tools
-group lands with its first caller.
+take those you need. No hook is `async`; under the async client, one that may block runs in a worker thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import pluggy
@@ -26,6 +25,11 @@ from core_llm._response import Response
 
 if TYPE_CHECKING:
     import click
+
+    from core_llm._messages import ToolCallPart
+    from core_llm._runs.approval import Approval
+    from core_llm._tools.definition import Tool
+    from core_llm._tools.manager import ToolObserver
 
 hookspec = pluggy.HookspecMarker("core_llm")
 hookimpl = pluggy.HookimplMarker("core_llm")
@@ -165,6 +169,51 @@ def core_llm_admit_call(provider: str, model: str, request: Request) -> Admissio
         provider: The provider's (or named endpoint's) name.
         model: Its name for the model; empty for what concerns none, such as a listing of models.
         request: What is about to be sent; without messages where it is no chat.
+
+    Since 0.1.
+    """
+
+
+# ---- tools -----------------------------------------------------------------------------------------------------------
+
+
+@hookspec
+def core_llm_supply_tools() -> Sequence[Tool[..., object] | Callable[..., object]]:  # type: ignore[empty-body]
+    """Offer tools. Called where a caller asks for tools of plugins; no model is told of them otherwise.
+
+    Returns:
+        Tools, or functions that become tools. Two of one name are an error that names both plugins.
+
+    Since 0.1.
+    """
+
+
+@hookspec
+def core_llm_approve_tool_call(call: ToolCallPart, tool: Tool[..., object] | None) -> Approval | bool | None:
+    """Say whether a call may run. All plugins are asked, of every call, before it runs.
+
+    One that denies, raises, or answers with anything else keeps the call from running, whatever the others say.
+
+    Args:
+        call: What the model asked for.
+        tool: What would run; None where there is no tool of that name.
+
+    Returns:
+        True or an `Approval` to let it run, which counts where it needs approval; False or a denial to keep it from
+        running; None for no opinion.
+
+    Since 0.1.
+    """
+
+
+@hookspec
+def core_llm_observe_tools(model: str | None) -> ToolObserver | None:
+    """Return an object that is told of each call of this one run, its result or its failure; or None.
+
+    Called at the start of a run; may be called for one that is then never entered.
+
+    Args:
+        model: What the caller named as the model; None for the configured default.
 
     Since 0.1.
     """

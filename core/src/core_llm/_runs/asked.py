@@ -7,9 +7,11 @@ from difflib import get_close_matches
 
 from core_llm._errors import InvalidRequestError, InvalidSettingError
 from core_llm._options import ChatOptions, Prompt, as_messages
-from core_llm._runs.approval import Approval, Approver, HookApprover, OnApproval
+from core_llm._plugins import PluginRegistry
+from core_llm._runs.approval import Approval, Approver, OnApproval
 from core_llm._runs.handle import RunAsked
 from core_llm._runs.limits import RunLimits
+from core_llm._runs.plugged import Wanted, approvers, supplied_tools, tool_observers
 from core_llm._runs.state import Progress, RunState
 from core_llm._runs.steps import ChoiceOfTurn, RunPlan, open_calls
 from core_llm._signals import as_signal
@@ -38,6 +40,8 @@ class RunOptions(ChatOptions, total=False):
     """What becomes of a call that needs approval when nobody decides: ``deny`` (default), or ``pause``."""
     approvals: Mapping[str, Approval | bool]
     """For a run that is resumed: id of a call → what was decided."""
+    plugin_tools: Wanted
+    """Tools that installed plugins supply: all (True), or those of these names. None by default."""
     resume: RunState
     """Go on from here; the prompt, if there is one, is said after what the state has."""
 
@@ -49,9 +53,7 @@ def asked_of(
     model: str | None,
     prompt: Prompt | None,
     options: RunOptions,
-    *,
-    supplied: Sequence[Tool[..., object] | Callable[..., object]] = (),
-    hooks: Sequence[HookApprover] = (),
+    registry: PluginRegistry,
 ) -> tuple[str | None, RunAsked]:
     """Return the model to ask and the run that was asked for.
 
@@ -59,8 +61,7 @@ def asked_of(
         model: ``provider:model``; None for that of the resumed state, or the configured default.
         prompt: What is said.
         options: Of the run and of its calls.
-        supplied: Tools of plugins.
-        hooks: Of plugins; asked about every call.
+        registry: The client's plugins, which may supply tools, approve calls and be told of them.
 
     Raises:
         CoreLLMError: Something that was asked for cannot be done; says what.
@@ -71,7 +72,7 @@ def asked_of(
     progress = Progress(model, []) if state is None else Progress.of(state)
     progress.model = model
     plan = RunPlan(
-        tools=_manager(options.get("tools", ()), supplied),
+        tools=_manager(options.get("tools", ()), supplied_tools(registry, options.get("plugin_tools", False))),
         limits=options.get("run_limits") or RunLimits(),
         tool_choice=options.get("tool_choice"),
         on_approval=options.get("on_approval", "deny"),
@@ -91,7 +92,8 @@ def asked_of(
         deps=options.get("deps"),
         metadata=options.get("metadata", {}),
         approver=options.get("approve"),
-        hooks=hooks,
+        hooks=approvers(registry),
+        observers=tool_observers(registry, model),
         signal=signal,
     )
 
@@ -113,9 +115,12 @@ def _check(options: RunOptions) -> None:
         as_signal(signal)
 
 
-def _manager(tools: object, supplied: Sequence[Tool[..., object] | Callable[..., object]]) -> ToolManager:
+def _manager(tools: object, supplied: Sequence[Tool[..., object]]) -> ToolManager:
     """Return the manager of a run: the caller's own, or one of the tools given and those of plugins."""
     if isinstance(tools, ToolManager):
+        if supplied:  # it is the caller's, and may serve other runs
+            msg = "a ToolManager is used as it is; in place of plugin_tools=, register client.plugin_tools() in it"
+            raise InvalidSettingError(msg)
         return tools
     if not isinstance(tools, Sequence) or isinstance(tools, str):
         msg = f"tools must be a list of tools or a ToolManager, not {tools!r}; write tools=[…]"

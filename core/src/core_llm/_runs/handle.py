@@ -20,6 +20,7 @@ from core_llm._signals import Signal, SignalController
 from core_llm._tool_errors import RunLimitError
 from core_llm._tools.context import ToolContext, logger_of
 from core_llm._tools.execute import Batch
+from core_llm._tools.manager import ToolObserver
 from core_llm._tools.results import failure_of
 
 NOT_OPEN = "the run is not open; use it as `with client.run(...) as run:`"
@@ -39,6 +40,7 @@ class RunAsked:
         metadata: The same.
         approver: Asked about calls that need approval.
         hooks: Asked about every call.
+        observers: Told of every call.
         signal: Stops the run.
     """
 
@@ -49,6 +51,7 @@ class RunAsked:
     metadata: Mapping[str, object] = field(default_factory=dict)
     approver: Approver | None = None
     hooks: Sequence[HookApprover] = ()
+    observers: Sequence[ToolObserver] = ()
     signal: Signal | None = None
 
     @property
@@ -211,4 +214,13 @@ class RunHandle:
                 metadata=asked.metadata,
             )
 
-        return Batch(self._asked.plan.tools, calls, make_context, self._progress.retries, on_start, on_result, denied)
+        return Batch(
+            self._asked.plan.tools,
+            calls,
+            make_context,
+            self._progress.retries,
+            on_start,
+            on_result,
+            denied,
+            self._asked.observers,
+        )

@@ -28,7 +28,7 @@ from core_llm._tool_errors import (
 )
 from core_llm._tools.context import ToolContext
 from core_llm._tools.definition import Tool
-from core_llm._tools.manager import MAX_ARGUMENTS, ToolManager
+from core_llm._tools.manager import MAX_ARGUMENTS, ToolManager, ToolObserver
 from core_llm._tools.results import failure_of, result_of, told
 
 MakeContext = Callable[[ToolCallPart, int], ToolContext[object]]
@@ -49,6 +49,7 @@ class Batch:
         on_start: Awaited before each handler runs.
         on_result: Awaited with each result, in the order in which they come.
         denied: Id of a call → what the model is told in place of its result.
+        observers: Told of these calls, besides those who are told of all that the manager's tools do.
     """
 
     manager: ToolManager
@@ -58,6 +59,7 @@ class Batch:
     on_start: OnStart
     on_result: OnResult
     denied: Mapping[str, str] = field(default_factory=dict)
+    observers: Sequence[ToolObserver] = ()
 
     async def run(self) -> tuple[ToolResultPart, ...]:
         """Run the calls and return their results, in the order of the calls.
@@ -89,7 +91,7 @@ class Batch:
                 failures.append(error)
                 scope.cancel()
                 return
-            self.manager.tell_end(call, result)
+            self.manager.tell_end(call, result, self.observers)
             await self.on_result(call, result)
 
     async def _answered(self, call: ToolCallPart) -> ToolResultPart:
@@ -105,7 +107,7 @@ class Batch:
         except ToolArgumentsError as error:
             return self._asked_again(tool, call, error)
         await self.on_start(call)
-        self.manager.tell_start(call)
+        self.manager.tell_start(call, self.observers)
         try:
             result = result_of(call, await self._called(tool, call, ready))
         except ModelRetry as retry:
@@ -144,7 +146,7 @@ class Batch:
         asked = self.retries.get(call.name, 0)
         if asked < tool.max_retries:
             self.retries[call.name] = asked + 1
-            self.manager.tell_error(call, error)
+            self.manager.tell_error(call, error, self.observers)
             return failure_of(call, error.message)
         failure = ToolExecutionError(
             f"the tool {call.name!r} was called {asked + 1} times with what it cannot use. {error.message}",
@@ -155,7 +157,7 @@ class Batch:
 
     def _failed(self, call: ToolCallPart, error: ToolError) -> ToolResultPart:
         """Return what tells the model of a failure, or raise it where the manager wants that."""
-        self.manager.tell_error(call, error)
+        self.manager.tell_error(call, error, self.observers)
         if self.manager.on_error == "raise":
             raise error
         return failure_of(call, error.message)

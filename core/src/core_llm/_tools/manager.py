@@ -6,7 +6,7 @@ Running them is `execute`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Literal
 
@@ -151,19 +151,19 @@ class ToolManager:
         hint = f" Did you mean {close[0]!r}?" if close else ""
         return f"There is no tool {name!r}.{hint} The tools are: {', '.join(names) or 'none'}."
 
-    def tell_start(self, call: ToolCallPart) -> None:
-        """Tell the observers that a call begins."""
-        for observer in self._observers:
+    def tell_start(self, call: ToolCallPart, others: Sequence[ToolObserver] = ()) -> None:
+        """Tell the observers, and others who observe only the run, that a call begins."""
+        for observer in (*self._observers, *others):
             _told(observer.on_tool_start, call)
 
-    def tell_end(self, call: ToolCallPart, result: ToolResultPart) -> None:
-        """Tell the observers of a result."""
-        for observer in self._observers:
+    def tell_end(self, call: ToolCallPart, result: ToolResultPart, others: Sequence[ToolObserver] = ()) -> None:
+        """Tell them of a result."""
+        for observer in (*self._observers, *others):
             _told(observer.on_tool_end, call, result)
 
-    def tell_error(self, call: ToolCallPart, error: Exception) -> None:
-        """Tell the observers of a failure."""
-        for observer in self._observers:
+    def tell_error(self, call: ToolCallPart, error: Exception, others: Sequence[ToolObserver] = ()) -> None:
+        """Tell them of a failure."""
+        for observer in (*self._observers, *others):
             _told(observer.on_tool_error, call, error)
 
 
