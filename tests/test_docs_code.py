@@ -9,6 +9,10 @@ comments before it, which no reader sees:
     <!-- raises: ERROR -->         the block raises that error
     <!-- prints -->                the block is what the Python block before it printed
     <!-- not run: REASON -->       the block cannot run here
+    <!-- fails -->                 the last command of a block for the shell fails
+    <!-- shows -->                 the block is among what the shell block before it printed
+
+Blocks for the shell are not run here: `test_docs_command` and `tests/published` run some pages' own.
 
 Addresses of examples and those of all providers lead to the server; keys are made up.
 """
@@ -49,7 +53,7 @@ PAGES = [
     *sorted(ROOT.glob("docs/**/*.md")),
 ]
 BLOCK = re.compile(r"^((?:<!--[^\n]*-->\n)*)```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-DIRECTIVE = re.compile(r"<!-- (file|install|server|raises|prints|not run)(?:: (.*?))? -->")
+DIRECTIVE = re.compile(r"<!-- (file|install|server|raises|prints|not run|fails|shows)(?:: (.*?))? -->")
 MOST_REQUESTS = 200
 """Of one page."""
 EXAMPLE_ADDRESS = re.compile(r"https?://(?:127\.0\.0\.1:\d+|[\w.-]+\.example(?:\.com)?)/v1")
