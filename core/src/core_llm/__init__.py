@@ -105,6 +105,9 @@ if TYPE_CHECKING:
     )
     from core_llm._options import CallOptions, ExchangeOptions, Prompt
     from core_llm._provider import Auth, BearerAuth, HeaderAuth, LocalChannel, LocalProvider, OutgoingRequest, Provider
+    from core_llm._queue.async_queue import AsyncStreamQueue
+    from core_llm._queue.entries import QueuedEvent, QueueOptions
+    from core_llm._queue.stream_queue import StreamQueue
     from core_llm._request import NamedToolChoice, OutputSchema, Request, Settings, ToolSpec
     from core_llm._response import AttemptRecord, FinishReason, Response, ResumePoint, Usage
     from core_llm._retries import Fallback, Recovery, Retries
@@ -142,6 +145,7 @@ __all__ = [
     "AsyncClient",
     "AsyncRun",
     "AsyncStream",
+    "AsyncStreamQueue",
     "Attempt",
     "AttemptEvent",
     "AttemptPolicy",
@@ -206,6 +210,8 @@ __all__ = [
     "ProviderConfig",
     "ProviderError",
     "ProviderPart",
+    "QueueOptions",
+    "QueuedEvent",
     "RateLimitError",
     "RawEvent",
     "ReasoningDelta",
@@ -240,6 +246,7 @@ __all__ = [
     "StreamEvent",
     "StreamGrammarError",
     "StreamInterruptedError",
+    "StreamQueue",
     "StreamStart",
     "TextDelta",
     "TextPart",
@@ -306,6 +313,9 @@ _HOMES = {
     " ToolCallPart ToolResultPart",
     "_options": "CallOptions ExchangeOptions Prompt",
     "_provider": "Auth BearerAuth HeaderAuth LocalChannel LocalProvider OutgoingRequest Provider",
+    "_queue.async_queue": "AsyncStreamQueue",
+    "_queue.entries": "QueuedEvent QueueOptions",
+    "_queue.stream_queue": "StreamQueue",
     "_request": "NamedToolChoice OutputSchema Request Settings ToolSpec",
     "_response": "AttemptRecord FinishReason Response ResumePoint Usage",
     "_retries": "Fallback Recovery Retries",
