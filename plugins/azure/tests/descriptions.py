@@ -139,7 +139,7 @@ def results(said: Said) -> JsonObject:
 
 def prompt_results() -> JsonObject:
     """Return what was found in the prompt: nothing."""
-    found = {**results(Said()), "jailbreak": {"filtered": False, "detected": False}}
+    found: JsonObject = {**results(Said()), "jailbreak": {"filtered": False, "detected": False}}
     return {"prompt_index": 0, "content_filter_results": found}
 
 

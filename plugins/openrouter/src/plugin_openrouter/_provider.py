@@ -42,6 +42,11 @@ class OpenRouter(Provider):
     capabilities: ClassVar[Mapping[str, Capabilities]] = {
         "*": Capabilities(
             streaming="supported",
+            usage="supported",
+            cached_usage="supported",
+            citations="supported",  # its own search, which works with every model
+            document_input="supported",  # read for models that cannot
+            refusals="supported",  # what the provider behind has filtered
             model_listing="supported",
             token_counting="unsupported",
             embeddings="supported",

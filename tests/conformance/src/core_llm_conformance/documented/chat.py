@@ -149,9 +149,8 @@ class ChatBodies(Bodies):
         if failed.status >= FIRST_ERROR:
             return self.error(failed)
         said = Said(failed.after)
-        first: list[JsonValue] = [self.chunk({"role": "assistant", "content": ""}, said)] if failed.after else []
-        begun = [self.chunk({"content": piece}, said) for piece in failed.pieces]
-        return sse(*first, *begun, self.failure(failed))
+        begun = [self.chunk(delta, said) for delta in self.deltas(said)] if failed.after else []
+        return sse(*begun, self.failure(failed))
 
     def failure(self, failed: Failed) -> JsonObject:
         """Return the frame by which a stream fails."""
