@@ -48,6 +48,8 @@ def run(call: CallState) -> Steps:
             settle(call)
             call.annotate(raised, len(history) + 1)
             raise call.failed(raised) from raised.__cause__
+        finally:
+            call.leave(call.usage)
         if error is None:
             return
         call.annotate(error, len(history) + 1)
@@ -60,17 +62,9 @@ def run(call: CallState) -> Steps:
 
 
 def _attempt(call: CallState) -> Step:
-    try:
-        if call.plan.gate is not None and (error := (yield from admitted(call))) is not None:
-            return error
-        return (yield from _sent(call))
-    finally:
-        if call.held:
-            call.leave(call.usage)
-
-
-def _sent(call: CallState) -> Step:
     plan, attempt = call.plan, call.attempt
+    if plan.gate is not None and (error := (yield from admitted(call))) is not None:
+        return error
     if isinstance(plan.provider, LocalProvider):
         return (yield from inprocess(call, plan.provider))
     if attempt.key is not None:

@@ -174,9 +174,8 @@ class CallState:
 
     def leave(self, usage: Usage | None) -> None:
         """Give back what the attempt holds of the limits in number or rate."""
-        held, self.held = self.held, []
-        for each in held:
-            each.leave(usage)
+        while self.held:
+            self.held.pop().leave(usage)
 
     @property
     def usage(self) -> Usage | None:
