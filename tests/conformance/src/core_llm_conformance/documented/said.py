@@ -127,6 +127,11 @@ class Failed:
     param: str | None = None
     after: str = ""
 
+    @property
+    def pieces(self) -> list[str]:
+        """The text that had come, as it streams."""
+        return _WORD.findall(self.after)
+
     def expected(
         self,
         *,
