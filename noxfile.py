@@ -27,7 +27,7 @@ DISTRIBUTIONS = {METADATA[package]["project"]["name"]: package for package in PA
 PYTHONS = ["3.11", "3.12", "3.13"]
 THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
-nox.options.sessions = ["lint", f"tests-{THIS_PYTHON}", "together", "build"]
+nox.options.sessions = ["lint", f"tests-{THIS_PYTHON}", "together", "build", "published"]
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
 nox.options.error_on_external_run = True
@@ -86,6 +86,7 @@ def lint(session: nox.Session) -> None:
     session.run(
         "mypy", *[str(package / "src") for package in PACKAGES], "noxfile.py", *map(str, ROOT.glob("tests/*.py"))
     )
+    session.run("mypy", "--explicit-package-bases", "tests/published")
     for package in PACKAGES:  # one by one, since test files of different packages have the same names
         with session.chdir(package):
             settings = [f"--config-file={ROOT / 'pyproject.toml'}", f"--cache-dir={ROOT / '.mypy_cache'}"]
@@ -104,7 +105,8 @@ def tests(session: nox.Session, package: Path) -> None:
 def together(session: nox.Session) -> None:
     """Test the repository as a whole, all packages installed at once."""
     install(session, *PACKAGES, tests=True, tools="test")
-    session.run("pytest", "tests", "--ignore=tests/conformance", "--ignore=tests/differential", *session.posargs)
+    elsewhere = [f"--ignore=tests/{folder}" for folder in ("conformance", "differential", "published")]
+    session.run("pytest", "tests", *elsewhere, *session.posargs)
 
 
 @nox.session(default=False)
@@ -144,6 +146,14 @@ def build(session: nox.Session) -> None:
         with session.chdir(away):
             for package in PACKAGES:
                 session.run(python, "-m", "pytest", str(package.relative_to(ROOT) / "tests"), external=True)
+
+
+@nox.session
+def published(session: nox.Session) -> None:
+    """Be a stranger who writes plugins: wheels alone, new environments, every wire, and the guide to the letter."""
+    install(session, ROOT / "tests/conformance", tests=True)
+    session.install("uv")
+    session.run("pytest", "tests/published", *session.posargs)
 
 
 def install_wheels(session: nox.Session, away: Path) -> str:

@@ -23,6 +23,7 @@ from core_llm_conformance.report import model as report_model
 from core_llm_conformance.report.files import FORMS
 from core_llm_conformance.suite import ProviderSuite
 from core_llm_conformance.verbs import LAYERS, conformance
+from core_llm_conformance.verbs.new_plugin import WIRES, new_plugin
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/reference/conformance.md"
 PARTS = (
@@ -141,6 +142,16 @@ def test_options_of_verbs_are_told(verb: str) -> None:
         name for word in conformance.commands[verb].params if isinstance(word, click.Option) for name in word.opts
     }
     assert {option for option in options if f"`{option}" not in own and f"[{option}]" not in own} == set()
+
+
+def test_the_writing_of_plugins_is_told() -> None:
+    """Every option of `new-plugin` has a row, and every wire is named, in the guide too."""
+    text = section("new-plugin", 3)
+    options = {name for word in new_plugin.params if isinstance(word, click.Option) for name in word.opts}
+    assert {option for option in options if f"| `{option}" not in text} == set()
+    assert [wire for wire in WIRES if f"`{wire}`" not in text] == []
+    guide = PAGE.parents[1].joinpath("how-to/write-a-plugin.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([a-z][a-z-]+)` \|", guide, re.MULTILINE) == list(WIRES)
 
 
 def test_layers_and_files_are_told() -> None:
