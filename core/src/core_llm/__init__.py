@@ -103,7 +103,15 @@ if TYPE_CHECKING:
         ToolCallPart,
         ToolResultPart,
     )
-    from core_llm._options import CallOptions, ExchangeOptions, Prompt
+    from core_llm._options import CallOptions, ExchangeOptions, Prompt, TypedOptions
+    from core_llm._output.response import TypedResponse
+    from core_llm._output_errors import (
+        InvalidOutputError,
+        OutputCutError,
+        OutputError,
+        OutputRefusedError,
+        UnsupportedSchemaError,
+    )
     from core_llm._provider import Auth, BearerAuth, HeaderAuth, LocalChannel, LocalProvider, OutgoingRequest, Provider
     from core_llm._queue.async_queue import AsyncStreamQueue
     from core_llm._queue.entries import QueuedEvent, QueueOptions
@@ -135,6 +143,8 @@ if TYPE_CHECKING:
     from core_llm._tools.context import ToolContext
     from core_llm._tools.definition import Tool, tool
     from core_llm._tools.manager import ToolManager, ToolObserver
+    from core_llm._typed.async_typed_stream import AsyncTypedStream
+    from core_llm._typed.typed_stream import TypedStream
     from core_llm.hookspecs import hookimpl
 
 __all__ = [
@@ -146,6 +156,7 @@ __all__ = [
     "AsyncRun",
     "AsyncStream",
     "AsyncStreamQueue",
+    "AsyncTypedStream",
     "Attempt",
     "AttemptEvent",
     "AttemptPolicy",
@@ -184,6 +195,7 @@ __all__ = [
     "Finish",
     "FinishReason",
     "HeaderAuth",
+    "InvalidOutputError",
     "InvalidRequestError",
     "InvalidSettingError",
     "InvalidToolCallError",
@@ -197,6 +209,9 @@ __all__ = [
     "NamedToolChoice",
     "NotFoundError",
     "OutgoingRequest",
+    "OutputCutError",
+    "OutputError",
+    "OutputRefusedError",
     "OutputSchema",
     "OverloadedError",
     "Part",
@@ -271,8 +286,12 @@ __all__ = [
     "TransportError",
     "TurnEnd",
     "TurnStart",
+    "TypedOptions",
+    "TypedResponse",
+    "TypedStream",
     "UnknownProviderError",
     "UnsupportedError",
+    "UnsupportedSchemaError",
     "Usage",
     "UsageUpdate",
     "check_events",
@@ -311,7 +330,9 @@ _HOMES = {
     "_histories": "close_open_calls",
     "_messages": "Citation FilePart Message Part ProviderPart ReasoningPart RefusalPart TextPart TokenLogprob"
     " ToolCallPart ToolResultPart",
-    "_options": "CallOptions ExchangeOptions Prompt",
+    "_options": "CallOptions ExchangeOptions Prompt TypedOptions",
+    "_output.response": "TypedResponse",
+    "_output_errors": "InvalidOutputError OutputCutError OutputError OutputRefusedError UnsupportedSchemaError",
     "_provider": "Auth BearerAuth HeaderAuth LocalChannel LocalProvider OutgoingRequest Provider",
     "_queue.async_queue": "AsyncStreamQueue",
     "_queue.entries": "QueuedEvent QueueOptions",
@@ -335,6 +356,8 @@ _HOMES = {
     "_tools.context": "ToolContext",
     "_tools.definition": "Tool tool",
     "_tools.manager": "ToolManager ToolObserver",
+    "_typed.async_typed_stream": "AsyncTypedStream",
+    "_typed.typed_stream": "TypedStream",
     "hookspecs": "hookimpl",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Unpack
+from typing import TYPE_CHECKING, TypeVar, Unpack, overload
 
 from core_llm._client import Client
-from core_llm._options import CallOptions, Prompt
+from core_llm._options import CallOptions, Prompt, TypedOptions
 from core_llm._response import Response
 from core_llm._stream.stream import Stream
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeForm
+
+    from core_llm._output.response import TypedResponse
+    from core_llm._typed.typed_stream import TypedStream
+
+T = TypeVar("T")
 
 
 @cache
@@ -17,11 +25,33 @@ def default_client() -> Client:
     return Client()
 
 
-def generate(model: str | None = None, prompt: Prompt | None = None, **options: Unpack[CallOptions]) -> Response:
+@overload
+def generate(model: str | None = None, prompt: Prompt | None = None, **options: Unpack[CallOptions]) -> Response: ...
+
+
+@overload
+def generate(
+    model: str | None = None, prompt: Prompt | None = None, *, output: TypeForm[T], **options: Unpack[TypedOptions]
+) -> TypedResponse[T]: ...
+
+
+def generate(model: str | None = None, prompt: Prompt | None = None, **options: object) -> Response:
     """Return a whole answer from the default client; see `Client.generate`."""
-    return default_client().generate(model, prompt, **options)
+    answer: Response = default_client().generate(model, prompt, **options)  # type: ignore[call-overload]  # as above
+    return answer
 
 
-def stream(model: str | None = None, prompt: Prompt | None = None, **options: Unpack[CallOptions]) -> Stream:
+@overload
+def stream(model: str | None = None, prompt: Prompt | None = None, **options: Unpack[CallOptions]) -> Stream: ...
+
+
+@overload
+def stream(
+    model: str | None = None, prompt: Prompt | None = None, *, output: TypeForm[T], **options: Unpack[TypedOptions]
+) -> TypedStream[T]: ...
+
+
+def stream(model: str | None = None, prompt: Prompt | None = None, **options: object) -> Stream | TypedStream[object]:
     """Return a streamed answer from the default client; see `Client.stream`."""
-    return default_client().stream(model, prompt, **options)
+    made: Stream | TypedStream[object] = default_client().stream(model, prompt, **options)  # type: ignore[call-overload]  # as above
+    return made

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack, overload
 from weakref import WeakKeyDictionary
 
 from core_llm._calls import ClientOptions
@@ -16,7 +16,7 @@ from core_llm._client_base import ClientBase
 from core_llm._embed_options import EmbedOptions
 from core_llm._embeddings import Embeddings
 from core_llm._loops import current_loop
-from core_llm._options import CallOptions, ExchangeOptions, Prompt, counts_tokens
+from core_llm._options import CallOptions, ExchangeOptions, Prompt, TypedOptions, counts_tokens, wants_type
 from core_llm._provider import OutgoingRequest
 from core_llm._response import Response
 from core_llm._stream.async_runner import AsyncRunner
@@ -31,12 +31,16 @@ from core_llm._transport import AsyncTransport
 
 if TYPE_CHECKING:
     import httpx
+    from typing_extensions import TypeForm
 
+    from core_llm._output.response import TypedResponse
     from core_llm._queue.async_queue import AsyncStreamQueue
     from core_llm._queue.entries import QueueOptions
     from core_llm._runs.asked import RunOptions
     from core_llm._runs.async_run import AsyncRun
     from core_llm._stream.plan import CallPlan
+    from core_llm._typed.asked import TypedAsked
+    from core_llm._typed.async_typed_stream import AsyncTypedStream
     from core_llm.wire.base import Exchange, ModelInfo
 
 T = TypeVar("T")
@@ -61,21 +65,40 @@ class AsyncClient(ClientBase):
         self._given = None if http_client is None else AsyncTransport(self._calls.values.transport, http_client)
         self._transports: WeakKeyDictionary[object, AsyncTransport] = WeakKeyDictionary()
 
+    @overload
     def stream(
         self, model: str | None = None, prompt: Prompt | None = None, **options: Unpack[CallOptions]
-    ) -> AsyncStream:
+    ) -> AsyncStream: ...
+
+    @overload
+    def stream(
+        self,
+        model: str | None = None,
+        prompt: Prompt | None = None,
+        *,
+        output: TypeForm[T],
+        **options: Unpack[TypedOptions],
+    ) -> AsyncTypedStream[T]: ...
+
+    def stream(
+        self, model: str | None = None, prompt: Prompt | None = None, **options: object
+    ) -> AsyncStream | AsyncTypedStream[object]:
         """Return a streamed answer, to be entered with `async with`: nothing is sent before that. It is not awaited.
 
         Args:
             model: ``provider:model``, a role of the configuration, or None for the configured default.
             prompt: A text, a message, or a list of texts, parts and messages.
-            **options: Settings such as ``temperature=0.2``, and the rest of `CallOptions`.
+            **options: Settings such as ``temperature=0.2``, and the rest of `CallOptions`; or ``output=`` a type, and
+                `TypedOptions`.
 
         Raises:
             CoreLLMError: The request cannot be sent: unknown model or setting, missing key, empty prompt.
         """
+        if wants_type(options):
+            return self._typed(model, prompt, options, is_stream=True)
         return AsyncStream(self._calls.plan(model, prompt, options, is_stream=True), _OfLoop(self))
 
+    @overload
     async def generate(
         self,
         model: str | None = None,
@@ -83,6 +106,21 @@ class AsyncClient(ClientBase):
         *,
         via_stream: bool = False,
         **options: Unpack[CallOptions],
+    ) -> Response: ...
+
+    @overload
+    async def generate(
+        self,
+        model: str | None = None,
+        prompt: Prompt | None = None,
+        *,
+        output: TypeForm[T],
+        via_stream: bool = False,
+        **options: Unpack[TypedOptions],
+    ) -> TypedResponse[T]: ...
+
+    async def generate(
+        self, model: str | None = None, prompt: Prompt | None = None, *, via_stream: bool = False, **options: object
     ) -> Response:
         """Return a whole answer.
 
@@ -91,12 +129,18 @@ class AsyncClient(ClientBase):
             prompt: A text, a message, or a list of texts, parts and messages.
             via_stream: Ask for a stream and gather it: finds out early when a long answer breaks. A signal that limits
                 tokens does that too.
-            **options: Settings such as ``temperature=0.2``, and the rest of `CallOptions`.
+            **options: Settings such as ``temperature=0.2``, and the rest of `CallOptions`; or ``output=`` a type, and
+                `TypedOptions`.
 
         Raises:
+            OutputError: A type was asked for, and the answer has no value of it.
             CoreLLMError: The call failed; says what happened, where, and what to do.
         """
-        plan = self._calls.plan(model, prompt, options, is_stream=via_stream or counts_tokens(options))
+        is_stream = via_stream or counts_tokens(options)
+        if wants_type(options):
+            async with self._typed(model, prompt, options, is_stream=is_stream) as typed:
+                return await typed.finish()
+        plan = self._calls.plan(model, prompt, options, is_stream=is_stream)
         async with AsyncStream(plan, _OfLoop(self)) as stream:
             return await stream.finish()
 
@@ -131,6 +175,19 @@ class AsyncClient(ClientBase):
         from core_llm._queue.async_queue import AsyncStreamQueue  # noqa: PLC0415  # few programs need it
 
         return AsyncStreamQueue(**options)
+
+    def _typed(
+        self, model: str | None, prompt: Prompt | None, options: Mapping[str, object], *, is_stream: bool
+    ) -> AsyncTypedStream[object]:
+        from core_llm._typed.asked import TypedAsked  # noqa: PLC0415  # costs those who use it
+        from core_llm._typed.async_typed_stream import AsyncTypedStream  # noqa: PLC0415  # the same
+
+        def open_stream(asked: TypedAsked) -> AsyncStream:
+            said = asked.messages
+            plan = self._calls.plan(model, said, asked.options, is_stream=is_stream, asking=asked.asking)
+            return AsyncStream(plan, _OfLoop(self))
+
+        return AsyncTypedStream(TypedAsked(prompt, options), open_stream)
 
     async def models(self, provider: str, **options: Unpack[ExchangeOptions]) -> tuple[ModelInfo, ...]:
         """Return the models that a provider lists.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TypedDict, cast
 
@@ -16,7 +16,7 @@ from core_llm._callbacks import (
     as_functions,
     fresh,
 )
-from core_llm._capabilities import OnUnsupported, check_capabilities
+from core_llm._capabilities import Capabilities, OnUnsupported, check_capabilities
 from core_llm._config import Config
 from core_llm._config_layers import Layer
 from core_llm._config_model import ConfigValues, Credentials, Limits, OnBusy, TransportName
@@ -95,6 +95,10 @@ class ClientOptions(TypedDict, total=False):
     """Sources of time and chance, for tests."""
 
 
+Asking = Callable[[Request, Capabilities], Request]
+"""Puts into a request what is wanted of its answer, by what its model can do."""
+
+
 class Calls:
     """Makes the plans of one client's calls."""
 
@@ -149,9 +153,22 @@ class Calls:
         return self._registry
 
     def plan(
-        self, model: str | None, prompt: Prompt | None, options: Mapping[str, object], *, is_stream: bool
+        self,
+        model: str | None,
+        prompt: Prompt | None,
+        options: Mapping[str, object],
+        *,
+        is_stream: bool,
+        asking: Asking | None = None,
     ) -> CallPlan:
         """Return the plan of one call.
+
+        Args:
+            model: Who is asked; None for the configured default.
+            prompt: What is said.
+            options: What the caller wrote besides.
+            is_stream: Whether the answer is wanted as a stream.
+            asking: Puts into the request how a value of a type is asked for, by what the model can do.
 
         Raises:
             CoreLLMError: The model is unknown, a key is missing, or the request cannot be sent.
@@ -167,7 +184,7 @@ class Calls:
             recovery,
             lambda: build_request("", prompt, options, Settings(), is_stream=is_stream),
         )
-        plan = self._plan_at(first.model or model, prompt, options, is_stream=is_stream)
+        plan = self._plan_at(first.model or model, prompt, options, is_stream=is_stream, asking=asking)
         provider = plan.provider
         plan.policy, plan.first, plan.recovery = policy, first, recovery
         plan.resume = cast("ResumePoint | None", options.get("resume"))
@@ -179,17 +196,25 @@ class Calls:
         return self._targets.get(model).provider.endpoint
 
     def _plan_at(
-        self, model: str | None, prompt: Prompt | None, options: Mapping[str, object], *, is_stream: bool
+        self,
+        model: str | None,
+        prompt: Prompt | None,
+        options: Mapping[str, object],
+        *,
+        is_stream: bool,
+        asking: Asking | None,
     ) -> CallPlan:
         """Return the plan of a call at one target, whoever was asked before."""
         target = self._targets.get(model)
         provider, registry = target.provider, self._registry
         is_local = isinstance(provider, LocalProvider)
-        again = partial(self._plan_at, prompt=prompt, options=options, is_stream=is_stream)
+        again = partial(self._plan_at, prompt=prompt, options=options, is_stream=is_stream, asking=asking)
         options = self._defaults.at(provider.endpoint, options)
         if not is_stream and (is_local or not provider.wire(target.model).can_generate):
             is_stream = True
         request = build_request(target.model, prompt, options, target.settings, is_stream=is_stream)
+        if asking is not None:
+            request = asking(request, target.capabilities)
         processors = cast("Sequence[RequestRewriter]", as_functions("processors", options.get("processors")))
         for rewrite in (*processors, *registry.rewriters(provider.endpoint, target.model)):
             request = _rewritten(rewrite, request)

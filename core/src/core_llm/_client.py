@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack, overload
 
 from core_llm._calls import ClientOptions
 from core_llm._client_base import ClientBase
 from core_llm._embed_options import EmbedOptions
 from core_llm._embeddings import Embeddings
-from core_llm._options import CallOptions, ExchangeOptions, Prompt, counts_tokens
+from core_llm._options import CallOptions, ExchangeOptions, Prompt, TypedOptions, counts_tokens, wants_type
 from core_llm._response import Response
 from core_llm._stream.control import Control
 from core_llm._stream.drive import drive
@@ -23,12 +23,16 @@ from core_llm._transport import SyncTransport
 
 if TYPE_CHECKING:
     import httpx
+    from typing_extensions import TypeForm
 
+    from core_llm._output.response import TypedResponse
     from core_llm._queue.entries import QueueOptions
     from core_llm._queue.stream_queue import StreamQueue
     from core_llm._runs.asked import RunOptions
     from core_llm._runs.run import Run
     from core_llm._stream.plan import CallPlan
+    from core_llm._typed.asked import TypedAsked
+    from core_llm._typed.typed_stream import TypedStream
     from core_llm.wire.base import Exchange, ModelInfo
 
 T = TypeVar("T")
@@ -51,19 +55,40 @@ class Client(ClientBase):
         super().__init__(options)
         self._transport = SyncTransport(self._calls.values.transport, http_client)
 
-    def stream(self, model: str | None = None, prompt: Prompt | None = None, **options: Unpack[CallOptions]) -> Stream:
+    @overload
+    def stream(
+        self, model: str | None = None, prompt: Prompt | None = None, **options: Unpack[CallOptions]
+    ) -> Stream: ...
+
+    @overload
+    def stream(
+        self,
+        model: str | None = None,
+        prompt: Prompt | None = None,
+        *,
+        output: TypeForm[T],
+        **options: Unpack[TypedOptions],
+    ) -> TypedStream[T]: ...
+
+    def stream(
+        self, model: str | None = None, prompt: Prompt | None = None, **options: object
+    ) -> Stream | TypedStream[object]:
         """Return a streamed answer, to be entered with `with`: nothing is sent before that.
 
         Args:
             model: ``provider:model``, a role of the configuration, or None for the configured default.
             prompt: A text, a message, or a list of texts, parts and messages.
-            **options: Settings such as ``temperature=0.2``, and the rest of `CallOptions`.
+            **options: Settings such as ``temperature=0.2``, and the rest of `CallOptions`; or ``output=`` a type, and
+                `TypedOptions`.
 
         Raises:
             CoreLLMError: The request cannot be sent: unknown model or setting, missing key, empty prompt.
         """
+        if wants_type(options):
+            return self._typed(model, prompt, options, is_stream=True)
         return Stream(self._calls.plan(model, prompt, options, is_stream=True), self._transport)
 
+    @overload
     def generate(
         self,
         model: str | None = None,
@@ -71,6 +96,21 @@ class Client(ClientBase):
         *,
         via_stream: bool = False,
         **options: Unpack[CallOptions],
+    ) -> Response: ...
+
+    @overload
+    def generate(
+        self,
+        model: str | None = None,
+        prompt: Prompt | None = None,
+        *,
+        output: TypeForm[T],
+        via_stream: bool = False,
+        **options: Unpack[TypedOptions],
+    ) -> TypedResponse[T]: ...
+
+    def generate(
+        self, model: str | None = None, prompt: Prompt | None = None, *, via_stream: bool = False, **options: object
     ) -> Response:
         """Return a whole answer.
 
@@ -79,12 +119,18 @@ class Client(ClientBase):
             prompt: A text, a message, or a list of texts, parts and messages.
             via_stream: Ask for a stream and gather it: finds out early when a long answer breaks. A signal that limits
                 tokens does that too.
-            **options: Settings such as ``temperature=0.2``, and the rest of `CallOptions`.
+            **options: Settings such as ``temperature=0.2``, and the rest of `CallOptions`; or ``output=`` a type, and
+                `TypedOptions`.
 
         Raises:
+            OutputError: A type was asked for, and the answer has no value of it.
             CoreLLMError: The call failed; says what happened, where, and what to do.
         """
-        plan = self._calls.plan(model, prompt, options, is_stream=via_stream or counts_tokens(options))
+        is_stream = via_stream or counts_tokens(options)
+        if wants_type(options):
+            with self._typed(model, prompt, options, is_stream=is_stream) as typed:
+                return typed.finish()
+        plan = self._calls.plan(model, prompt, options, is_stream=is_stream)
         with Stream(plan, self._transport) as stream:
             return stream.finish()
 
@@ -119,6 +165,19 @@ class Client(ClientBase):
         from core_llm._queue.stream_queue import StreamQueue  # noqa: PLC0415  # few programs need it
 
         return StreamQueue(**options)
+
+    def _typed(
+        self, model: str | None, prompt: Prompt | None, options: Mapping[str, object], *, is_stream: bool
+    ) -> TypedStream[object]:
+        from core_llm._typed.asked import TypedAsked  # noqa: PLC0415  # costs those who use it
+        from core_llm._typed.typed_stream import TypedStream  # noqa: PLC0415  # the same
+
+        def open_stream(asked: TypedAsked) -> Stream:
+            said = asked.messages
+            plan = self._calls.plan(model, said, asked.options, is_stream=is_stream, asking=asked.asking)
+            return Stream(plan, self._transport)
+
+        return TypedStream(TypedAsked(prompt, options), open_stream)
 
     def models(self, provider: str, **options: Unpack[ExchangeOptions]) -> tuple[ModelInfo, ...]:
         """Return the models that a provider lists.

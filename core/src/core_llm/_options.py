@@ -15,7 +15,7 @@ from core_llm._config_model import Limits, OnBusy
 from core_llm._errors import InvalidRequestError, InvalidSettingError
 from core_llm._json import JSONObject
 from core_llm._messages import Message, Part, as_parts
-from core_llm._request import OutputSchema, ReasoningEffort, Request, Settings, ToolChoice, ToolSpec
+from core_llm._request import OutputMode, OutputSchema, ReasoningEffort, Request, Settings, ToolChoice, ToolSpec
 from core_llm._response import ResumePoint
 from core_llm._retries import Fallback, Recovery, Retries
 from core_llm._signals import Signal, budgets
@@ -87,13 +87,28 @@ class ChatOptions(SettingOptions, ExchangeOptions, total=False):
     """These options as one value; keyword arguments go over it."""
 
 
-class CallOptions(ChatOptions, total=False):
-    """What `generate`, `stream` and `count_tokens` take besides model and prompt."""
+class ToolOptions(ChatOptions, total=False):
+    """What a call takes that may have tools."""
 
     tools: Sequence[ToolSpec]
     tool_choice: ToolChoice | str
     """``auto``, ``none``, ``required``, or the name of the tool that must be called."""
+
+
+class TypedOptions(ToolOptions, total=False):
+    """What `generate` and `stream` take besides model, prompt and the type that the answer is wanted as."""
+
+    output_mode: OutputMode
+    """How the model is asked for it: ``native``, ``tool`` or ``prompted``; by default the best that it can do."""
+    output_retries: int
+    """How often the model is asked to correct an answer that does not fit; 1 by default."""
+
+
+class CallOptions(ToolOptions, total=False):
+    """What `generate`, `stream` and `count_tokens` take besides model and prompt."""
+
     output: OutputSchema | Literal["json"]
+    """JSON, after a schema or any; a type in its place makes the call a typed one, see `TypedOptions`."""
     resume: ResumePoint
     """Take up the stream of this answer again, where it goes on in the background; the request is as before."""
 
@@ -190,6 +205,19 @@ def merged_limits(limits: Limits, options: Mapping[str, object]) -> Limits:
     if options.get("signal") is Signal.never() and (own is None or own.total is None):
         limits = limits.merged(Limits(total=inf))
     return limits.merged(own)
+
+
+def wants_type(options: Mapping[str, object]) -> bool:
+    """Whether the answer is wanted as a value of a type.
+
+    Raises:
+        InvalidSettingError: It is not, and an option says how.
+    """
+    output = options.get("output")
+    is_typed = not (output is None or output == "json" or isinstance(output, OutputSchema))
+    if not is_typed and (only := [name for name in ("output_mode", "output_retries") if name in options]):
+        raise InvalidSettingError(f"{only[0]} goes with output=<a type>, as in output=City; there is none here")
+    return is_typed
 
 
 def counts_tokens(options: Mapping[str, object]) -> bool:

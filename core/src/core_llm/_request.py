@@ -80,7 +80,12 @@ class OutputSchema(Value):
     name: str = "output"
     json_schema: JSONObject
     description: str = ""
-    is_strict: bool = True
+    is_strict: bool | None = True
+    """Hold the model to the schema; None asks for that where the provider's strict mode can say the schema."""
+
+
+OutputMode = Literal["native", "tool", "prompted"]
+"""How a model is asked for a value of a type: by the wire's field for a schema, by a tool to call, or in words."""
 
 
 class Request(Value):

@@ -16,9 +16,9 @@ import pydantic_core
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
 from pydantic.fields import FieldInfo
-from pydantic.json_schema import GenerateJsonSchema
 
 from core_llm._json import JSONObject, JSONValue
+from core_llm._schema_text import PlainSchema, without_titles
 from core_llm._tool_errors import ToolArgumentsError, ToolDefinitionError
 from core_llm._tools.context import ToolContext
 
@@ -26,16 +26,6 @@ Handler = Callable[..., object]
 MAX_MISTAKES = 20
 """Mistakes in the arguments of one call that the model is told of."""
 _SHOWN = 200
-_NO_SCHEMAS = frozenset(("default", "enum", "const", "examples", "required"))
-"""Keywords whose values are data or names."""
-_NAMED_SCHEMAS = frozenset(("properties", "patternProperties", "$defs", "dependentSchemas"))
-"""Keywords whose values are schemas under names of the author's."""
-
-
-class _Schema(GenerateJsonSchema):
-    """Pydantic's schema; a default that JSON cannot say is left out in silence, for the function still has it."""
-
-    ignored_warning_kinds = {"non-serializable-default"}  # noqa: RUF012  # pydantic's own declaration
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,36 +174,13 @@ def _model(
     config = ConfigDict(extra="forbid", arbitrary_types_allowed=False, hide_input_in_errors=False)
     try:
         model = create_model(tool, __config__=config, **fields)  # type: ignore[call-overload]
-        schema = model.model_json_schema(by_alias=True, schema_generator=_Schema)
+        schema = model.model_json_schema(by_alias=True, schema_generator=PlainSchema)
     except (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError, TypeError) as error:
         culprit = _culprit(tool, fields, names)
         raise _refused(tool, culprit, f"its type has no JSON schema ({str(error).splitlines()[0]})") from None
     schema.setdefault("properties", {})
     schema.pop("description", None)
-    return model, _without_titles(schema)
-
-
-def _without_titles(schema: JSONObject) -> JSONObject:
-    """Return a schema without the titles that pydantic makes of names: they tell a model nothing and cost tokens."""
-    kept: JSONObject = {}
-    for key, value in schema.items():
-        if key in _NAMED_SCHEMAS and isinstance(value, dict):
-            kept[key] = {name: _untitled(inner) for name, inner in value.items()}
-        elif key in _NO_SCHEMAS:
-            kept[key] = value
-        elif key != "title":
-            kept[key] = _untitled(value)
-    return kept
-
-
-def _untitled(value: JSONValue) -> JSONValue:
-    match value:
-        case dict():
-            return _without_titles(value)
-        case list():
-            return [_untitled(item) for item in value]
-        case _:
-            return value
+    return model, without_titles(schema)
 
 
 def _culprit(tool: str, fields: Mapping[str, tuple[object, FieldInfo]], names: list[str]) -> str:
