@@ -121,9 +121,9 @@ if TYPE_CHECKING:
     from core_llm._retries import Fallback, Recovery, Retries
     from core_llm._runs.approval import Approval
     from core_llm._runs.asked import RunOptions
-    from core_llm._runs.async_run import AsyncRun
+    from core_llm._runs.async_run import AsyncRun, AsyncTypedRun
     from core_llm._runs.limits import RunLimits
-    from core_llm._runs.run import Run
+    from core_llm._runs.run import Run, TypedRun
     from core_llm._runs.state import RunState
     from core_llm._signals import Signal, SignalController
     from core_llm._stream.async_stream import AsyncStream
@@ -143,6 +143,7 @@ if TYPE_CHECKING:
     from core_llm._tools.context import ToolContext
     from core_llm._tools.definition import Tool, tool
     from core_llm._tools.manager import ToolManager, ToolObserver
+    from core_llm._tools.source import NoTools, ToolSource
     from core_llm._typed.async_typed_stream import AsyncTypedStream
     from core_llm._typed.typed_stream import TypedStream
     from core_llm.hookspecs import hookimpl
@@ -156,6 +157,7 @@ __all__ = [
     "AsyncRun",
     "AsyncStream",
     "AsyncStreamQueue",
+    "AsyncTypedRun",
     "AsyncTypedStream",
     "Attempt",
     "AttemptEvent",
@@ -207,6 +209,7 @@ __all__ = [
     "MissingAPIKeyError",
     "ModelRetry",
     "NamedToolChoice",
+    "NoTools",
     "NotFoundError",
     "OutgoingRequest",
     "OutputCutError",
@@ -280,6 +283,7 @@ __all__ = [
     "ToolObserver",
     "ToolResult",
     "ToolResultPart",
+    "ToolSource",
     "ToolSpec",
     "ToolStart",
     "ToolTimeoutError",
@@ -288,6 +292,7 @@ __all__ = [
     "TurnStart",
     "TypedOptions",
     "TypedResponse",
+    "TypedRun",
     "TypedStream",
     "UnknownProviderError",
     "UnsupportedError",
@@ -343,9 +348,9 @@ _HOMES = {
     "_signals": "Signal SignalController",
     "_runs.approval": "Approval",
     "_runs.asked": "RunOptions",
-    "_runs.async_run": "AsyncRun",
+    "_runs.async_run": "AsyncRun AsyncTypedRun",
     "_runs.limits": "RunLimits",
-    "_runs.run": "Run",
+    "_runs.run": "Run TypedRun",
     "_runs.state": "RunState",
     "_stream.async_stream": "AsyncStream",
     "_stream.grammar": "check_events",
@@ -356,6 +361,7 @@ _HOMES = {
     "_tools.context": "ToolContext",
     "_tools.definition": "Tool tool",
     "_tools.manager": "ToolManager ToolObserver",
+    "_tools.source": "NoTools ToolSource",
     "_typed.async_typed_stream": "AsyncTypedStream",
     "_typed.typed_stream": "TypedStream",
     "hookspecs": "hookimpl",

@@ -7,7 +7,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack, overload
 
-from core_llm._calls import ClientOptions
+from core_llm._calls import Asking, ClientOptions
 from core_llm._client_base import ClientBase
 from core_llm._embed_options import EmbedOptions
 from core_llm._embeddings import Embeddings
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from core_llm._queue.entries import QueueOptions
     from core_llm._queue.stream_queue import StreamQueue
     from core_llm._runs.asked import RunOptions
-    from core_llm._runs.run import Run
+    from core_llm._runs.run import Run, TypedRun
     from core_llm._stream.plan import CallPlan
     from core_llm._typed.asked import TypedAsked
     from core_llm._typed.typed_stream import TypedStream
@@ -134,27 +134,44 @@ class Client(ClientBase):
         with Stream(plan, self._transport) as stream:
             return stream.finish()
 
-    def run(self, model: str | None = None, prompt: Prompt | None = None, **options: Unpack[RunOptions]) -> Run:
+    @overload
+    def run(self, model: str | None = None, prompt: Prompt | None = None, **options: Unpack[RunOptions]) -> Run: ...
+
+    @overload
+    def run(
+        self,
+        model: str | None = None,
+        prompt: Prompt | None = None,
+        *,
+        output: TypeForm[T],
+        **options: Unpack[RunOptions],
+    ) -> TypedRun[T]: ...
+
+    def run(self, model: str | None = None, prompt: Prompt | None = None, **options: object) -> Run:
         """Return the turns of a model and its tools as one stream, to be entered with `with`.
 
         Args:
             model: ``provider:model``, a role of the configuration, or None for the configured default.
             prompt: A text, a message, or a list of texts, parts and messages.
-            **options: The tools, the limits of the run, who approves calls, and the rest of `RunOptions`.
+            **options: The tools, the limits of the run, who approves calls, and the rest of `RunOptions`; and
+                ``output=`` the type that the last answer is wanted as.
 
         Raises:
             CoreLLMError: What was asked for cannot be done: unknown model or option, two tools of one name.
         """
         from core_llm._runs.asked import asked_of  # noqa: PLC0415  # tools bring an event loop with them
-        from core_llm._runs.run import Run  # noqa: PLC0415  # the same
+        from core_llm._runs.run import Run, TypedRun  # noqa: PLC0415  # the same
 
         model, asked = asked_of(model, prompt, options, self._calls.registry)
-        turn = partial(self._turn, model)
+        wanted = asked.plan.output
+        turn = partial(self._turn, model, None if wanted is None else wanted.asking)
         turn(asked.messages, {**asked.options, "tools": asked.plan.tools.specs})  # what cannot be sent is said now
-        return Run(asked, turn)
+        return Run(asked, turn) if wanted is None else TypedRun[object](asked, turn)
 
-    def _turn(self, model: str | None, messages: Prompt, options: Mapping[str, object]) -> Stream:
-        return Stream(self._calls.plan(model, messages, options, is_stream=True), self._transport)
+    def _turn(
+        self, model: str | None, asking: Asking | None, messages: Prompt, options: Mapping[str, object]
+    ) -> Stream:
+        return Stream(self._calls.plan(model, messages, options, is_stream=True, asking=asking), self._transport)
 
     def queue(self, **options: Unpack[QueueOptions]) -> StreamQueue:
         """Return a queue that makes one of several streams or runs; add them with `add`, at any time.
@@ -174,7 +191,7 @@ class Client(ClientBase):
 
         def open_stream(asked: TypedAsked) -> Stream:
             said = asked.messages
-            plan = self._calls.plan(model, said, asked.options, is_stream=is_stream, asking=asked.asking)
+            plan = self._calls.plan(model, said, asked.options, is_stream=is_stream, asking=asked.wanted.asking)
             return Stream(plan, self._transport)
 
         return TypedStream(TypedAsked(prompt, options), open_stream)

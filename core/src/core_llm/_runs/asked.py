@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from typing import cast
 
 from core_llm._errors import InvalidRequestError, InvalidSettingError
-from core_llm._options import ChatOptions, Prompt, as_messages
+from core_llm._options import ChatOptions, Prompt, as_messages, wants_type
+from core_llm._output.wanted import output_options
 from core_llm._plugins import PluginRegistry
+from core_llm._request import OutputMode
 from core_llm._runs.approval import Approval, Approver, OnApproval
 from core_llm._runs.handle import RunAsked
 from core_llm._runs.limits import RunLimits
@@ -44,15 +47,19 @@ class RunOptions(ChatOptions, total=False):
     """Tools that installed plugins supply: all (True), or those of these names. None by default."""
     resume: RunState
     """Go on from here; the prompt, if there is one, is said after what the state has."""
+    output_mode: OutputMode
+    """How the model is asked for ``output=`` a type: ``native``, ``tool`` or ``prompted``; by default the best."""
+    output_retries: int
+    """How often the model is asked to correct an answer that does not fit; 1 by default."""
 
 
-_OWN = frozenset(RunOptions.__annotations__) - frozenset(ChatOptions.__annotations__)
+_OWN = (frozenset(RunOptions.__annotations__) | {"output"}) - frozenset(ChatOptions.__annotations__)
 
 
 def asked_of(
     model: str | None,
     prompt: Prompt | None,
-    options: RunOptions,
+    options: Mapping[str, object],
     registry: PluginRegistry,
 ) -> tuple[str | None, RunAsked]:
     """Return the model to ask and the run that was asked for.
@@ -66,17 +73,19 @@ def asked_of(
     Raises:
         CoreLLMError: Something that was asked for cannot be done; says what.
     """
-    _check(options)
-    state = options.get("resume")
+    given = _checked(options)
+    state = given.get("resume")
     model = model or (state.model if state is not None else None)
     progress = Progress(model, []) if state is None else Progress.of(state)
     progress.model = model
+    output = output_options(options) if wants_type(options) else None
     plan = RunPlan(
-        tools=_manager(options.get("tools", ()), supplied_tools(registry, options.get("plugin_tools", False))),
-        limits=options.get("run_limits") or RunLimits(),
-        tool_choice=options.get("tool_choice"),
-        on_approval=options.get("on_approval", "deny"),
-        decisions=_decisions(options.get("approvals", {}), progress),
+        tools=_manager(given.get("tools", ()), supplied_tools(registry, given.get("plugin_tools", False))),
+        limits=given.get("run_limits") or RunLimits(),
+        tool_choice=given.get("tool_choice"),
+        on_approval=given.get("on_approval", "deny"),
+        decisions=_decisions(given.get("approvals", {}), progress),
+        output=output,
     )
     if prompt is not None or state is None:
         said = as_messages(prompt)
@@ -84,24 +93,24 @@ def asked_of(
             plan.injected.extend(said)  # the results of open calls come first
         else:
             progress.messages.extend(said)
-    signal = options.get("signal")
     return model, RunAsked(
         plan=plan,
         progress=progress,
         options={name: value for name, value in options.items() if name not in _OWN and name != "signal"},
-        deps=options.get("deps"),
-        metadata=options.get("metadata", {}),
-        approver=options.get("approve"),
+        deps=given.get("deps"),
+        metadata=given.get("metadata", {}),
+        approver=given.get("approve"),
         hooks=approvers(registry),
         observers=tool_observers(registry, model),
-        signal=signal,
+        signal=given.get("signal"),
     )
 
 
-def _check(options: RunOptions) -> None:
+def _checked(given: Mapping[str, object]) -> RunOptions:
     known = RunOptions.__annotations__
-    for name in options:
-        if name not in known:
+    options = cast("RunOptions", given)
+    for name in given:
+        if name not in known and name != "output":
             near = get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise InvalidSettingError(f"a run takes no {name!r}{hint}")
@@ -111,8 +120,12 @@ def _check(options: RunOptions) -> None:
         raise InvalidSettingError(f"run_limits must be a RunLimits, not {type(limits).__name__}")
     if (state := options.get("resume")) is not None and not isinstance(state, RunState):
         raise InvalidSettingError(f"resume must be a RunState, not {type(state).__name__}")
+    if given.get("output") is not None and not wants_type(given):
+        msg = f"the output of a run is a type, as in output=City, not {given['output']!r}"
+        raise InvalidSettingError(msg)
     if (signal := options.get("signal")) is not None:
         as_signal(signal)
+    return options
 
 
 def _manager(tools: object, supplied: Sequence[Tool[..., object]]) -> ToolManager:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
 
 import anyio
 import anyio.to_thread
@@ -27,6 +27,7 @@ from core_llm._tools.execute import Batch
 if TYPE_CHECKING:
     from core_llm._stream.async_stream import AsyncStream
 
+T_co = TypeVar("T_co", covariant=True)
 OpenStream = Callable[..., "AsyncStream"]
 """Makes the stream of one turn: messages, and the options of the call."""
 
@@ -232,3 +233,17 @@ async def _said(asked: str, ask: Callable[..., object], *what: object) -> Approv
         return judged(await answer if inspect.isawaitable(answer) else answer, asked)
     except Exception as error:  # noqa: BLE001  # it fails closed
         return failed(asked, error)
+
+
+class AsyncTypedRun(AsyncRun, Generic[T_co]):
+    """A run whose last answer has a value of a type."""
+
+    @property
+    def output(self) -> T_co:
+        """The value, checked; there once the run is over.
+
+        Raises:
+            OutputError: The last answer has no value of the type.
+            CoreLLMError: The run is not over, failed, or ended without an answer.
+        """
+        return cast("T_co", self._output())

@@ -78,6 +78,21 @@ class RunHandle:
         """The answer of the last turn, as far as it has come; None before the first."""
         return self._progress.response
 
+    def _output(self) -> object:
+        """Return the value that was wanted.
+
+        Raises:
+            CoreLLMError: The run has not brought it, or failed.
+        """
+        if isinstance(self._error, CoreLLMError):
+            raise self._error
+        if self._progress.output is None:
+            msg = "the run is not over; read it to its end"
+            if self._status == "done":
+                msg = "the run ended without an answer: it waits for approval, or a tool ended it"
+            raise InvalidRequestError(msg)
+        return self._progress.output[0]
+
     @property
     def messages(self) -> tuple[Message, ...]:
         """The conversation so far, ready to be sent: calls without a result are answered with why they have none."""

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from functools import partial
 from typing import cast
 
-from core_llm._errors import InvalidRequestError, InvalidSettingError, PluginError, RedactedCause
+from core_llm._errors import CoreLLMError, InvalidRequestError, InvalidSettingError, PluginError, RedactedCause
 from core_llm._hook_calls import Implementation
 from core_llm._logging import logger
 from core_llm._messages import ToolCallPart
@@ -20,6 +20,7 @@ from core_llm._runs.approval import HookApprover, Verdict
 from core_llm._tool_errors import DuplicateToolError, ToolDefinitionError
 from core_llm._tools.definition import Tool, as_tool
 from core_llm._tools.manager import ToolObserver
+from core_llm._tools.source import ToolSource
 
 Wanted = bool | Sequence[str]
 """Which tools of plugins a run is given: none, all, or those of these names."""
@@ -72,6 +73,34 @@ def _known(name: str, names: Sequence[str]) -> str:
     near = get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"they supply: {', '.join(names) or 'none'}"
     raise InvalidRequestError(f"no plugin supplies a tool {name!r}; {hint}")
+
+
+def find_tool_source(registry: PluginRegistry, name: str) -> ToolSource:
+    """Return the source of that name, not opened.
+
+    Raises:
+        InvalidRequestError: No plugin has it, or two have.
+        PluginError: A plugin fails.
+    """
+    found: list[tuple[str, ToolSource]] = []
+    for hook in registry.implementations("core_llm_find_tool_source"):
+        try:
+            source = hook.call(name=name, config=registry.config)
+        except CoreLLMError:
+            raise
+        except Exception as error:  # noqa: BLE001  # a plugin may raise anything
+            cause = RedactedCause.of(error)
+            raise PluginError(f"{hook.label} failed when asked for the tools of {name!r}: {cause}") from cause
+        if source is not None:
+            found.append((hook.label, cast("ToolSource", source)))
+    if len(found) > 1:
+        raise InvalidRequestError(f"tools of {name!r} are offered by {' and '.join(label for label, _ in found)}")
+    if not found:
+        hint = (
+            "" if registry.implementations("core_llm_find_tool_source") else "; for MCP servers: pip install plugin-mcp"
+        )
+        raise InvalidRequestError(f"no plugin knows tools of {name!r}{hint}")
+    return found[0][1]
 
 
 def approvers(registry: PluginRegistry) -> Sequence[HookApprover]:

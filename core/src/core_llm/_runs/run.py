@@ -6,7 +6,7 @@ import inspect
 import queue
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
 
 from core_llm import _portal
 from core_llm._events import StreamEvent, TextDelta
@@ -20,6 +20,7 @@ from core_llm._runs.steps import Outcome
 if TYPE_CHECKING:
     from core_llm._stream.stream import Stream
 
+T_co = TypeVar("T_co", covariant=True)
 OpenStream = Callable[..., "Stream"]
 """Makes the stream of one turn: messages, and the options of the call."""
 
@@ -162,6 +163,20 @@ class Run(RunHandle):
         finally:
             forget()
             future.cancel()
+
+
+class TypedRun(Run, Generic[T_co]):
+    """A run whose last answer has a value of a type."""
+
+    @property
+    def output(self) -> T_co:
+        """The value, checked; there once the run is over.
+
+        Raises:
+            OutputError: The last answer has no value of the type.
+            CoreLLMError: The run is not over, failed, or ended without an answer.
+        """
+        return cast("T_co", self._output())
 
 
 def _said(asked: str, ask: Callable[..., object], *what: object) -> Approval | None:

@@ -45,6 +45,8 @@ class Progress:
     Attributes:
         response: Of the last turn, whole or partial.
         is_over: Whether the run has come to its end, and not to a pause.
+        output: The value that was wanted, once the last answer has brought it.
+        output_tries: How many answers did not fit; a run that is resumed counts anew.
     """
 
     model: str | None
@@ -59,6 +61,8 @@ class Progress:
     cost: float = 0.0
     response: Response | None = None
     is_over: bool = False
+    output: tuple[object] | None = None
+    output_tries: int = 0
 
     @classmethod
     def of(cls, state: RunState) -> Progress:

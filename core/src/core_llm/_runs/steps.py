@@ -15,6 +15,9 @@ from typing import cast
 from core_llm._errors import CoreLLMError
 from core_llm._events import ApprovalNeeded, TurnEnd, TurnStart
 from core_llm._messages import Message, Part, ToolCallPart, ToolResultPart
+from core_llm._output.judging import OTHER_CALL, Calls, Value, Wrong, explained, judge
+from core_llm._output.modes import OUTPUT_TOOL
+from core_llm._output.wanted import Wanted
 from core_llm._request import ToolChoice
 from core_llm._response import Response
 from core_llm._runs.approval import DENIED, Approval, OnApproval, as_approved
@@ -27,6 +30,7 @@ from core_llm._tools.results import failure_of
 
 SHOWN = 500
 """Characters of unusable arguments that the model is shown."""
+TAKEN = "Taken as the answer."
 UNKNOWN = "Interrupted: whether it was carried out is not known."
 
 Outcome = Response | Approval | tuple[ToolResultPart, ...] | None
@@ -47,6 +51,7 @@ class RunPlan:
         on_approval: What becomes of a call that nobody decided about.
         decisions: Id of a call → what was decided while the run was paused.
         injected: Messages put in while it runs; taken before the next turn.
+        output: The value that the last answer is to have, if one is wanted.
     """
 
     tools: ToolManager
@@ -55,6 +60,7 @@ class RunPlan:
     on_approval: OnApproval = "deny"
     decisions: dict[str, Approval] = field(default_factory=dict)
     injected: list[Message] = field(default_factory=list)
+    output: Wanted | None = None
 
 
 def steps(plan: RunPlan, progress: Progress) -> Steps:
@@ -62,6 +68,7 @@ def steps(plan: RunPlan, progress: Progress) -> Steps:
 
     Raises:
         RunLimitError: A limit was reached.
+        OutputError: A value is wanted, and the last answer has none.
         CoreLLMError: The model or a tool failed.
     """
     if progress.pending:
@@ -86,15 +93,47 @@ def steps(plan: RunPlan, progress: Progress) -> Steps:
             ),
         )
         _record(plan.limits, progress, response)
-        if response.finish_reason == "tool_calls":
+        verdict = None if plan.output is None else _judged(plan.output, progress, response)
+        if response.finish_reason == "tool_calls" and verdict is None:
             if (yield from _answer(plan, progress, response.tool_calls)):
                 return
             continue
         _close(progress, f"Not executed: the answer ended with {response.finish_reason!r}.")
         yield Emit((TurnEnd(progress.turn),))
-        if not plan.injected:
+        if not plan.injected and not isinstance(verdict, Wrong):
             progress.is_over = True
             return
+
+
+def _judged(wanted: Wanted, progress: Progress, response: Response) -> Value | Wrong | None:
+    """Take the value that an answer has, or put into the conversation what is wrong with it; None if it calls tools.
+
+    Raises:
+        OutputError: It has none, and is not to be corrected.
+    """
+    verdict = judge(wanted.task, response, tries=progress.output_tries + 1)
+    if isinstance(verdict, Calls):
+        return None
+    told = TAKEN
+    if isinstance(verdict, Value):
+        progress.output = (verdict.output,)
+    else:
+        progress.output_tries += 1
+        told = explained(verdict.error.mistakes)
+    known = {result.tool_call_id for result in progress.results}
+    progress.results += [
+        ToolResultPart(tool_call_id=call.id, name=call.name, content=told, is_error=isinstance(verdict, Wrong))
+        for call in open_calls(progress.messages)
+        if call.name == OUTPUT_TOOL and call.id not in known
+    ]
+    has_calls = bool(open_calls(progress.messages))
+    _close(progress, OTHER_CALL)
+    if isinstance(verdict, Wrong):
+        if progress.output_tries > wanted.retries:
+            raise verdict.error
+        if not has_calls:
+            progress.messages.append(Message.user(told))
+    return verdict
 
 
 def _answer(plan: RunPlan, progress: Progress, calls: Sequence[ToolCallPart]) -> Generator[Effect, Outcome, bool]:

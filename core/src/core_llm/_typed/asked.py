@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Generic, Literal, TypeVar, cast
+from typing import Generic, Literal, TypeVar
 
-from core_llm._capabilities import Capabilities
-from core_llm._errors import AbortedError, CoreLLMError, InvalidRequestError, InvalidSettingError
+from core_llm._errors import AbortedError, CoreLLMError, InvalidRequestError
 from core_llm._events import Finish, Restarted
 from core_llm._messages import Message
 from core_llm._options import Prompt, as_messages
 from core_llm._output.judging import Calls, Value, Wrong, correction, judge, no_output
-from core_llm._output.modes import asking_for
 from core_llm._output.response import TypedResponse
-from core_llm._output.task import OutputTask, task_of
-from core_llm._request import OutputMode, Request
+from core_llm._output.task import OutputTask
+from core_llm._output.wanted import output_options
 from core_llm._response import AttemptRecord, Response, Usage
 
 T_co = TypeVar("T_co", covariant=True)
 
-MODES = ("native", "tool", "prompted")
-DEFAULT_RETRIES = 1
-"""How often an answer that does not fit is corrected."""
 OWN_OPTIONS = frozenset(("output", "output_mode", "output_retries"))
 
 
@@ -29,8 +24,7 @@ class TypedAsked:
     """What was asked for.
 
     Attributes:
-        task: The type.
-        retries: How often an answer may be corrected.
+        wanted: The value, and how it is asked for.
         options: Of the calls.
         messages: The conversation, which corrections are added to.
     """
@@ -42,28 +36,9 @@ class TypedAsked:
             InvalidRequestError: The prompt is empty, or the type has no JSON schema.
             InvalidSettingError: An option has a wrong value.
         """
-        self.task, self._mode, self.retries = output_options(options)
+        self.wanted = output_options(options)
         self.options = {name: value for name, value in options.items() if name not in OWN_OPTIONS}
         self.messages: list[Message] = list(as_messages(prompt))
-
-    def asking(self, request: Request, capabilities: Capabilities) -> Request:
-        """Return a request that asks also for the value."""
-        return asking_for(request, self.task, capabilities, self._mode)
-
-
-def output_options(options: Mapping[str, object]) -> tuple[OutputTask, OutputMode | None, int]:
-    """Return the type that is wanted, the mode if it is forced, and how often an answer may be corrected.
-
-    Raises:
-        InvalidRequestError: The type has no JSON schema.
-        InvalidSettingError: An option has a wrong value.
-    """
-    mode, retries = options.get("output_mode"), options.get("output_retries", DEFAULT_RETRIES)
-    if mode is not None and mode not in MODES:
-        raise InvalidSettingError(f"output_mode must be one of {', '.join(MODES)}, not {mode!r}")
-    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
-        raise InvalidSettingError(f"output_retries must be a number from 0 on, not {retries!r}")
-    return task_of(options.get("output")), cast("OutputMode | None", mode), retries
 
 
 class TypedHandle(Generic[T_co]):
@@ -83,7 +58,7 @@ class TypedHandle(Generic[T_co]):
     @property
     def task(self) -> OutputTask:
         """The type that is wanted."""
-        return self._asked.task
+        return self._asked.wanted.task
 
     @property
     def output(self) -> T_co:
@@ -133,10 +108,10 @@ class TypedHandle(Generic[T_co]):
         self._tries += 1
         self._response = response
         try:
-            verdict = judge(self._asked.task, response, tries=self._tries)
+            verdict = judge(self._asked.wanted.task, response, tries=self._tries)
             if isinstance(verdict, Calls):
                 raise no_output(response)  # raised here as everywhere below `judge`
-            if isinstance(verdict, Wrong) and self._tries > self._asked.retries:
+            if isinstance(verdict, Wrong) and self._tries > self._asked.wanted.retries:
                 raise verdict.error
         except CoreLLMError as error:
             self._state, self._error = "closed", error

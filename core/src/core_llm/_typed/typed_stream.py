@@ -110,7 +110,7 @@ class TypedStream(TypedHandle[T_co]):
             OutputError: The answer has no value of the type.
             CoreLLMError: The call failed.
         """
-        builder = TypedBuilder(self._asked.task)
+        builder = TypedBuilder(self.task)
         follower = Follower(builder)
         for event in self:
             if follower.take(event):
@@ -125,7 +125,7 @@ class TypedStream(TypedHandle[T_co]):
             InvalidOutputError: An item does not fit, and others were handed out, which cannot be taken back.
             CoreLLMError: The call failed; or the answer starts anew after an item.
         """
-        items = Items(self._asked.task)
+        items = Items(self.task)
         for event in self:
             for item in items.take(event, lambda: self.response):
                 yield cast("I", item)
