@@ -8,7 +8,7 @@ import re
 import pytest
 
 from core_llm_conformance.scaffold.names import MAX_LENGTH, NameRefusedError, Names, checked_address, split_author
-from core_llm_conformance.scaffold.plan import Plan, PlanRefusedError
+from core_llm_conformance.scaffold.plan import Plan, PlanRefusedError, bounds
 
 
 def test_all_names_follow_from_one() -> None:
@@ -89,6 +89,13 @@ def test_a_model_in_this_process_has_no_address() -> None:
         Plan.of("acme", "local", url="https://acme.example")
     with pytest.raises(PlanRefusedError, match="neither an address nor a key"):
         Plan.of("acme", "local", variable="ACME_API_KEY")
+
+
+def test_whoever_has_the_wire_must_be_there() -> None:
+    """The message says what to install; what is there gives the bounds."""
+    with pytest.raises(PlanRefusedError, match="has the wire; install it first: pip install plugin-nobody"):
+        bounds("plugin-nobody")
+    assert bounds("core-llm") == ">=0.1,<0.2"
 
 
 def test_a_variable_is_one() -> None:

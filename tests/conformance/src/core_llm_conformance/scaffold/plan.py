@@ -67,13 +67,15 @@ class Plan:
 
         Raises:
             NameRefusedError: A name, the address or the variable cannot be that.
-            PlanRefusedError: A model in this process was given an address or a key.
+            PlanRefusedError: A model in this process was given an address or a key; who has the wire is not installed.
         """
         names, chosen = Names.of(name), WIRES[wire]
         if chosen.shape is None and (url or variable):
             raise PlanRefusedError(
                 "a model in this process has neither an address nor a key; leave --url and --env out"
             )
+        if chosen.requires is not None:
+            bounds(chosen.requires)
         return cls(
             names=names,
             kind=wire,
@@ -149,7 +151,11 @@ class Plan:
 
 
 def bounds(distribution: str) -> str:
-    """Return the bounds within which a new plugin takes a distribution: from what is here to the next contract."""
+    """Return the bounds within which a new plugin takes a distribution: from what is here to the next contract.
+
+    Raises:
+        PlanRefusedError: It is not installed.
+    """
     try:
         major, minor = version(distribution).split(".")[:2]
     except PackageNotFoundError:

@@ -87,9 +87,12 @@ def _finish(plan: Plan, made: Path, texts: Mapping[str, str], *, with_report: bo
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "PYTHONDONTWRITEBYTECODE": "1"}
         command = [sys.executable, "-m", FINISHING, plan.names.provider, plan.model]
         command += ["--report"] if with_report else []
-        done = subprocess.run(  # noqa: S603  # this Python, this package
-            command, cwd=made, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
-        )
+        try:
+            done = subprocess.run(  # noqa: S603  # this Python, this package
+                command, cwd=made, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise NotWrittenError(f"composing its cassettes had not ended after {SECONDS} seconds") from None
     for leftover in (*made.rglob("__pycache__"), *made.rglob(".pytest_cache")):
         shutil.rmtree(leftover, ignore_errors=True)
     if done.returncode not in (0, DOES_NOT_CONFORM):
