@@ -33,7 +33,7 @@ def private(file: Path, text: str) -> Path:
             (
                 "unknown setting 'max_retires' (argument); did you mean 'max_retries'? "
                 "Accepted: default_model, roles, limits, max_retries, retries, recovery, fallback, max_concurrency, on_busy, transport, "
-                "on_unsupported, settings, providers, disabled_plugins"
+                "on_unsupported, settings, providers, disabled_plugins, plugins"
             ),
         ),
         (
@@ -206,3 +206,20 @@ def test_a_path_in_place_of_the_configuration_gets_told_how(given: object) -> No
     """A file is read by `Config.load`."""
     with pytest.raises(InvalidSettingError, match=r"to read a file: config=Config\.load\(path=\.\.\.\)"):
         Config.load(environ={}, arguments=given)  # type: ignore[arg-type]  # the mistake in question
+
+
+def test_settings_of_a_plugin_show_no_secret() -> None:
+    """They are the plugin's business, but for what their names make a secret: hidden when shown, masked in errors."""
+    servers = {"git": {"command": "git-server", "env": {"TOKEN": "tok-123456"}, "api_key": "key-123456"}}
+    config = Config.load(environ={}, arguments={"plugins": {"mcp": {"servers": servers}}})
+    [shown] = [setting.value for setting in config.explain() if setting.name == "plugins.mcp"]
+    assert shown == (
+        '{"servers": {"git": {"command": "git-server", "env": {"TOKEN": "[secret]"}, "api_key": "[secret]"}}}'
+    )
+    assert "123456" not in redact("tok-123456 key-123456")
+
+
+def test_settings_of_a_plugin_come_from_a_variable_as_json() -> None:
+    """One variable holds the whole table of a plugin."""
+    config = Config.load(environ={"CORE_LLM_PLUGINS__MCP": '{"servers": {"a": {"url": "http://localhost:1"}}}'})
+    assert config.values.plugins == {"mcp": {"servers": {"a": {"url": "http://localhost:1"}}}}

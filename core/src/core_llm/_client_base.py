@@ -10,6 +10,7 @@ from core_llm._provider import Provider
 
 if TYPE_CHECKING:
     from core_llm._tools.definition import Tool
+    from core_llm._tools.source import ToolSource
 
 
 class ClientBase:
@@ -42,3 +43,14 @@ class ClientBase:
         from core_llm._runs.plugged import supplied_tools  # noqa: PLC0415  # tools cost those who use them
 
         return supplied_tools(self._calls.registry, names or True)
+
+    def tool_source(self, name: str) -> ToolSource:
+        """Return a source of tools that a plugin knows by that name, such as a configured MCP server; not opened.
+
+        Raises:
+            InvalidRequestError: No plugin knows it; says so.
+            PluginError: A plugin fails.
+        """
+        from core_llm._runs.plugged import find_tool_source  # noqa: PLC0415  # tools cost those who use them
+
+        return find_tool_source(self._calls.registry, name)

@@ -22,6 +22,7 @@ from core_llm._config_layers import (
     build_values,
     default_leaves,
     explain_leaves,
+    has_secret,
     read_layer,
 )
 from core_llm._config_model import ConfigValues, ProviderConfig
@@ -237,6 +238,7 @@ def _parse_toml(content: bytes, path: Path) -> Layer:
 def _warn_of_readers(path: Path, leaves: Leaves) -> None:
     """Warn if others than the owner may read a file that holds keys. Windows has no such bits."""
     has_key = any(name[0] == "providers" and name[2] in ("api_key", "headers") for name in leaves)
+    has_key = has_key or any(has_secret(leaf.value) for name, leaf in leaves.items() if name[0] == "plugins")
     if has_key and os.name == "posix" and path.stat().st_mode & _READABLE_BY_OTHERS:
         msg = f"other users of this computer can read the keys in {path}; run: chmod 600 {path}"
         warnings.warn(ConfigWarning(msg), stacklevel=2)
@@ -275,7 +277,9 @@ def _parse_variable(path: Sequence[str], text: str) -> str | tuple[str, ...] | L
     """Return a variable's value; numbers and the like stay texts, which the check of the layer converts."""
     if tuple(path) in _LISTS or tuple(path[2:]) in _LISTS:
         return tuple(name.strip() for name in text.split(",") if name.strip())
-    is_free = path[0] == "providers" and len(path) > 3 and path[2] in ("options", "provider_options")  # noqa: PLR2004
+    is_free = path[0] == "plugins" or (
+        path[0] == "providers" and len(path) > 3 and path[2] in ("options", "provider_options")  # noqa: PLR2004
+    )
     if is_free or (path[-1] == "stop" and text.startswith("[")):
         try:
             parsed: Layer = json.loads(text)

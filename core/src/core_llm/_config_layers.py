@@ -28,6 +28,8 @@ Layer = Mapping[str, object]
 _FREE_TABLES = ("options", "provider_options", "query")
 """Tables of a provider whose names are the provider's own; only the name can tell a secret from another value."""
 _SECRET_NAME = re.compile(r"(^|[_-])(api[_-]?key|key|token|secret|password|authorization)$", re.IGNORECASE)
+_SECRET_TABLES = ("env", "headers")
+"""Tables of a plugin's settings all of whose values are secret."""
 _URL_PASSWORD = re.compile(r"://[^/@]*?:([^/@]+)@")
 
 
@@ -166,6 +168,8 @@ def _secured(path: SettingPath, value: object) -> object:
     """Return the value, a key as SecretStr; whatever is secret joins the redaction set on the way."""
     if path[-1] == "base_url" and isinstance(value, str) and (found := _URL_PASSWORD.search(value)):
         register_secret(found[1])
+    if path[0] == "plugins":
+        _hidden(value)
     if not _is_secret(path):
         return value
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
@@ -175,9 +179,33 @@ def _secured(path: SettingPath, value: object) -> object:
     return value if path[2] in _FREE_TABLES else SecretStr(text)
 
 
+def _hidden(value: object, *, is_secret: bool = False) -> object:
+    """Return a plugin's settings without what its name makes a secret, which joins the redaction set on the way."""
+    match value:
+        case str() if is_secret:
+            register_secret(value)
+            return "[secret]"
+        case Mapping():
+            names = {
+                name: is_secret or name in _SECRET_TABLES or bool(_SECRET_NAME.search(str(name))) for name in value
+            }
+            return {name: _hidden(value[name], is_secret=names[name]) for name in value}
+        case list() | tuple():
+            return [_hidden(item, is_secret=is_secret) for item in value]
+        case _:
+            return value
+
+
+def has_secret(settings: object) -> bool:
+    """Whether a plugin's settings hold what its name makes a secret."""
+    return _hidden(settings) != settings
+
+
 def _shown(path: SettingPath, value: object) -> str:
     if isinstance(value, SecretStr) or _is_secret(path):
         return "[secret]"
+    if path[0] == "plugins":
+        value = _hidden(value)
     match value:
         case None:
             return "not set"
@@ -234,5 +262,5 @@ def _wrong_value(error: ValidationError, leaves: Leaves) -> InvalidSettingError:
 def _given(path: SettingPath, value: object) -> str:
     if isinstance(value, SecretStr) or _is_secret(path):
         return "a value that is kept secret"
-    text = repr(value)
+    text = repr(_hidden(value) if path[:1] == ("plugins",) else value)
     return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004  # enough to recognise it by

@@ -186,3 +186,5 @@ class ConfigValues(Value):
     settings: Settings = Field(default_factory=Settings)
     providers: dict[str, ProviderConfig] = Field(default_factory=dict)
     disabled_plugins: tuple[str, ...] = ()
+    plugins: dict[str, JSONValue] = Field(default_factory=dict)
+    """A plugin → its settings, which are its own business: its documentation lists them."""

@@ -26,10 +26,12 @@ from core_llm._response import Response
 if TYPE_CHECKING:
     import click
 
+    from core_llm._config import Config
     from core_llm._messages import ToolCallPart
     from core_llm._runs.approval import Approval
     from core_llm._tools.definition import Tool
     from core_llm._tools.manager import ToolObserver
+    from core_llm._tools.source import ToolSource
 
 hookspec = pluggy.HookspecMarker("core_llm")
 hookimpl = pluggy.HookimplMarker("core_llm")
@@ -183,6 +185,23 @@ def core_llm_supply_tools() -> Sequence[Tool[..., object] | Callable[..., object
 
     Returns:
         Tools, or functions that become tools. Two of one name are an error that names both plugins.
+
+    Since 0.1.
+    """
+
+
+@hookspec
+def core_llm_find_tool_source(name: str, config: Config) -> ToolSource | None:
+    """Offer a source of tools by name, such as a configured MCP server. It is opened by who asked for it.
+
+    All plugins are asked; two answers are an error that names both.
+
+    Args:
+        name: What the caller wants, with ``client.tool_source(name)`` or ``core-llm chat --mcp name``.
+        config: The client's configuration; a plugin's own settings are in ``config.values.plugins``.
+
+    Returns:
+        A source of this name, not opened; None if there is none.
 
     Since 0.1.
     """
