@@ -73,7 +73,9 @@ class GeminiBodies(ContentsBodies):
 
     def details(self, failed: Failed) -> Sequence[JSONObject]:
         """Return what else is said of a key that is not valid."""
-        return _details(failed, "generativelanguage.googleapis.com")
+        words: JSONObject = {"@type": "type.googleapis.com/google.rpc.LocalizedMessage", "locale": "en-US"}
+        info = _error_info(failed, "generativelanguage.googleapis.com")
+        return [*info, {**words, "message": failed.message}] if info else ()
 
 
 class VertexBodies(ContentsBodies):
@@ -102,7 +104,7 @@ class VertexBodies(ContentsBodies):
 
     def details(self, failed: Failed) -> Sequence[JSONObject]:
         """Return what else is said of a token that is not valid."""
-        return _details(failed, "aiplatform.googleapis.com")
+        return _error_info(failed, "aiplatform.googleapis.com")
 
     def models(self) -> Sequence[Reply]:
         """Return the listing, whose models are their publisher's."""
@@ -128,15 +130,11 @@ class VertexBodies(ContentsBodies):
         return json_reply({"totalTokens": tokens, "totalBillableCharacters": 29, "promptTokensDetails": details})
 
 
-def _details(failed: Failed, service: str) -> Sequence[JSONObject]:
+def _error_info(failed: Failed, service: str) -> Sequence[JSONObject]:
     if failed.code is None:
         return ()
     info: JSONObject = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": failed.code}
-    words: JSONObject = {"@type": "type.googleapis.com/google.rpc.LocalizedMessage", "locale": "en-US"}
-    return (
-        {**info, "domain": "googleapis.com", "metadata": {"service": service}},
-        {**words, "message": failed.message},
-    )
+    return [{**info, "domain": "googleapis.com", "metadata": {"service": service}}]
 
 
 def described_gemini(target: Target) -> Iterator[Description]:

@@ -181,7 +181,7 @@ class ContentsBodies(Bodies):
 
     def _frame(self, parts: Sequence[JsonValue], said: Said, ending: JsonObject | None, made: int = 0) -> JsonObject:
         """Return a frame, or a plain body; `ending` is None where more follows, and `made` pieces have come."""
-        content: JsonObject = {"content": {"parts": [*parts], "role": "model"} if parts else {}}
+        content: JsonObject = {"content": {"parts": [*parts], "role": "model"}} if parts else {}
         candidate: JsonObject = {**content, **self.candidate(), **(ending or {})}
         usage = self.usage(said) if ending is not None else self.usage_so_far(said, made)
         return {"candidates": [candidate], "usageMetadata": usage, **self.beside()}
