@@ -90,7 +90,9 @@ class ContentsBodies(Bodies):
     def usage_so_far(self, said: Said, made: int) -> JsonObject:
         """Return the usage of a frame that is not the last: `made` pieces have come."""
         given, most = said.counts
-        return {**self.usage(said), "candidatesTokenCount": min(made, most), "totalTokenCount": given + min(made, most)}
+        thought = said.thought or 0
+        made = min(made, most - thought)
+        return {**self.usage(said), "candidatesTokenCount": made, "totalTokenCount": given + thought + made}
 
     def plain(self, said: Said, turn: int) -> Reply:  # noqa: ARG002  # for overriding
         """Return a plain answer."""
@@ -102,9 +104,9 @@ class ContentsBodies(Bodies):
         """Return a stream."""
         texts: list[JsonObject] = [{"text": piece} for piece in said.pieces]
         thoughts: list[JsonObject] = [{"text": piece, "thought": True} for piece in said.thoughts]
-        *before, last = [[part] for part in self._parts(said, texts, thoughts)] or [[]]
-        if said.calls:
-            before, last = [], [part for parts in (*before, last) for part in parts]
+        parts = self._parts(said, texts, thoughts)
+        calls = [part for part in parts if "functionCall" in part]  # all in one frame
+        *before, last = [*([part] for part in parts if part not in calls), *([calls] if calls else [])] or [[]]
         frames = [self._frame(parts, said, None, number) for number, parts in enumerate(before, start=1)]
         return sse(*frames, self._frame(last, said, self.ending(said)))
 
