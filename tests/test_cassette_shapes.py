@@ -29,7 +29,7 @@ PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 needs_corpus = pytest.mark.skipif(CORPUS is None, reason=missing_reason(ROOT))
 FIRST_ERROR = 400
 ENDPOINTS = {
-    **{wire.name: rf"POST .*{wire.path}$" for wire in WIRES},
+    **{wire.name: rf"POST .*{wire.path.removeprefix('^')}$" for wire in WIRES},
     "embeddings": r"POST .*(/embeddings|/embed|:(batchE|e)mbedContents?|:predict)$",
     "models": r"GET .*/(models|tags)$",
     "token_count": r"POST .*(/count_tokens|:countTokens|/input_tokens)$",
@@ -37,6 +37,8 @@ ENDPOINTS = {
 }
 """What is asked for → method and path."""
 
+ANY = "openai-compatible"
+"""Who speaks for all that have no plugin of their own."""
 HOSTS = {
     "openai": r"api\.openai\.com",
     "azure": r"azure\.com",
@@ -125,7 +127,7 @@ def _providers(name: str, recording: Recording) -> Iterator[str]:
     """Yield who speaks so: by the wire's table, or by the host for a call that is no chat."""
     wire = wire_of(recording)
     if wire is not None and wire.name == name:
-        yield speaker_of(recording, wire).provider
+        yield speaker_of(recording, wire).provider or ANY
         return
     host = urlsplit(recording.url).hostname or ""
     yield from (provider for provider, pattern in HOSTS.items() if re.search(f"({pattern})$", host))
