@@ -28,14 +28,26 @@ class Inflate:
         if self._encoding not in ("gzip", "x-gzip", "deflate"):
             raise ValueError(f"the body is compressed with {self._encoding}, which was not asked for")
         try:
-            return self._inflate.decompress(chunk)
+            data = self._inflate.decompress(chunk)
         except zlib.error:
             if self._is_raw or self._encoding != "deflate":
                 raise
-        # Some servers leave out the head that "deflate" should have.
-        self._is_raw = True
-        self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-        return self._inflate.decompress(chunk)
+            # Some servers leave out the head that "deflate" should have.
+            self._is_raw = True
+            self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+            data = self._inflate.decompress(chunk)
+        if not self._inflate.eof or self._encoding == "deflate":
+            return data
+        return data + self._next_member(self._inflate.unused_data)
+
+    def _next_member(self, rest: bytes) -> bytes:
+        """Return what follows the end of a gzip member: another one, as a proxy that joins files may send."""
+        pieces: list[bytes] = []
+        while rest := rest.lstrip(b"\0"):  # some pad the end
+            self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            pieces.append(self._inflate.decompress(rest))
+            rest = self._inflate.unused_data
+        return b"".join(pieces)
 
 
 def inflate_for(headers: dict[str, str]) -> Inflate | None:

@@ -34,6 +34,15 @@ def shut_down(sock: object) -> None:
                 twin.shutdown(socket.SHUT_RDWR)
 
 
+def has_leftovers(response: object) -> bool:
+    """Whether more has come on a response's connection than the response: the next one would take it for its own."""
+    stream = getattr(response, "stream", None)
+    while stream is not None and not hasattr(stream, "_connection"):
+        stream = getattr(stream, "_stream", None) or getattr(stream, "_httpcore_stream", None)
+    state = getattr(getattr(stream, "_connection", None), "_h11_state", None)
+    return state is not None and bool(state.trailing_data[0])
+
+
 class _Current(threading.local):
     watch: Watch | None = None
 

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -23,7 +24,7 @@ from core_llm._forks import renew_in_child
 from core_llm._inflate import inflate_for
 from core_llm._logging import redact_logs_of
 from core_llm._provider import OutgoingRequest
-from core_llm._sockets import close_broken_handshakes, current, shut_down, watch_sockets
+from core_llm._sockets import close_broken_handshakes, current, has_leftovers, shut_down, watch_sockets
 from core_llm._stream.effects import Failed, Head
 from core_llm._stream.outgoing import is_loopback
 from core_llm._stream.ports import Watch
@@ -88,7 +89,10 @@ def sending_failure(error: Exception, lib: ModuleType) -> Failed:
     if isinstance(error, lib.LocalProtocolError):
         # Its text may go on with the header's value.
         return Failed("config", RedactedCause(_name_of(error), str(error).partition(" b'")[0]))
-    if isinstance(error, lib.UnsupportedProtocol | lib.InvalidURL) or not isinstance(error, lib.TransportError):
+    # An OSError that the library left as it is: async, it does so with what TLS raises after its handshake.
+    if isinstance(error, lib.UnsupportedProtocol | lib.InvalidURL) or not isinstance(
+        error, lib.TransportError | OSError
+    ):
         return Failed("config", RedactedCause.of(error))
     return failure(error, lib)
 
@@ -116,6 +120,42 @@ def _request(lib: ModuleType, request: OutgoingRequest, connect: float, read: fl
         extensions={"timeout": timeout},
     )
     return made
+
+
+def _async_request(lib: ModuleType, request: OutgoingRequest, connect: float, read: float = math.inf) -> httpx.Request:
+    made = _request(lib, request, connect, read)
+    if request.content:
+        made.stream = _body_class(lib)(request.content)
+    return made
+
+
+@cache
+def _body_class(lib: ModuleType) -> Callable[[bytes], httpx.AsyncByteStream]:
+    """Return a class of bodies that leave no generator behind where sending stops before their end: trio warns of it."""
+
+    class Body(lib.AsyncByteStream):  # type: ignore[misc, name-defined]  # of either library
+        def __init__(self, content: bytes) -> None:
+            self._content = content
+
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return _Once(self._content)
+
+    return Body
+
+
+class _Once:
+    """An iterator over one thing."""
+
+    def __init__(self, content: bytes) -> None:
+        self._left = [content]
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            raise StopAsyncIteration
+        return self._left.pop()
 
 
 def _head(response: httpx.Response) -> Head:
@@ -160,6 +200,8 @@ class SyncAnswer:
 
     def close(self) -> None:
         """Give the connection back if the answer has come to its end; close it otherwise."""
+        if has_leftovers(self._response):
+            self.shut_down()
         with suppress(Exception):  # it is closed either way
             self._response.close()
 
@@ -203,6 +245,8 @@ class AsyncAnswer:
 
     async def close(self) -> None:
         """Give the connection back if the answer has come to its end; close it otherwise."""
+        if has_leftovers(self._response):
+            self.shut_down()
         with suppress(Exception):  # it is closed either way
             await self._response.aclose()
 
@@ -302,9 +346,9 @@ class AsyncTransport:
         lib = self._lib = self._lib or library(self._name)
         try:
             if self._client is None:
-                built = _request(lib, request, connect)
+                built = _async_request(lib, request, connect)
                 return AsyncAnswer(await self._pool(lib, request.url).handle_async_request(built), lib)
-            built = _request(lib, request, connect, read)
+            built = _async_request(lib, request, connect, read)
             return AsyncAnswer(await self._client.send(built, stream=True, follow_redirects=False), lib)
         except Exception as error:  # noqa: BLE001  # nothing of the library may escape
             return sending_failure(error, lib)

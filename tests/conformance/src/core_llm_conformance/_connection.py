@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import struct
 from collections.abc import Iterable
@@ -24,10 +25,12 @@ from core_llm_conformance.script import (
     Drip,
     End,
     Flood,
+    HalfClose,
     Pause,
     Reset,
     ScriptError,
     Send,
+    SendBelow,
     Stall,
     Step,
     Wait,
@@ -223,25 +226,35 @@ class ConnectionProtocol(asyncio.Protocol):
 
     async def _do(self, step: Step, answer: Answer) -> None:
         match step:
-            case Send() | Drip() | Flood():
+            case Send() | SendBelow() | Drip() | Flood():
                 await self._do_sending(step, answer)
+            case Reset() | Close() | HalfClose() | End():
+                await self._do_ending(step, answer)
             case Wait(seconds):
                 await asyncio.sleep(seconds)
             case Pause(gate):
                 await gate.passed()
             case Stall():
                 await asyncio.Event().wait()
+
+    async def _do_ending(self, step: Reset | Close | HalfClose | End, answer: Answer) -> None:
+        match step:
             case Reset():
                 self._reset()
             case Close():
                 self._close()
+            case HalfClose():
+                self._transport.write_eof()
             case End():
                 await self._end(answer)
 
-    async def _do_sending(self, step: Send | Drip | Flood, answer: Answer) -> None:
+    async def _do_sending(self, step: Send | SendBelow | Drip | Flood, answer: Answer) -> None:
         match step:
             case Send(data):
                 await self._send(data, answer)
+            case SendBelow(data):
+                plain_socket = self._transport.get_extra_info("socket")
+                self.connection.count(os.write(plain_socket.fileno(), data))
             case Drip(data, size, interval):
                 for start in range(0, len(data), size):
                     await self._send(data[start : start + size], answer)

@@ -153,11 +153,23 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
+class HalfClose:
+    """Close the server's half of the connection, and go on listening; not over TLS, which has no halves."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendBelow:
+    """Send these bytes below TLS, as if they were records of it."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """End the answer as its framing wants it. Implied after the last step."""
 
 
-Step = Send | Drip | Flood | Wait | Pause | Stall | Reset | Close | End
+Step = Send | SendBelow | Drip | Flood | Wait | Pause | Stall | Reset | Close | HalfClose | End
 
 
 @dataclass(frozen=True, slots=True)

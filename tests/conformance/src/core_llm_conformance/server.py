@@ -44,7 +44,11 @@ class FaultServer:
     """
 
     def __init__(
-        self, *answers: AnswerSource, send_buffer: int | None = None, tls: ssl.SSLContext | None = None
+        self,
+        *answers: AnswerSource,
+        send_buffer: int | None = None,
+        tls: ssl.SSLContext | None = None,
+        port: int = 0,
     ) -> None:
         """Prepare the server.
 
@@ -52,6 +56,7 @@ class FaultServer:
             answers: The beginning of the queue.
             send_buffer: Bytes of the kernel's send buffer; small ones show soon that the client holds the server back.
             tls: To speak https with this server-side context.
+            port: To listen on; 0 for a free one.
         """
         self.url = ""
         self.requests: list[RecordedRequest] = []
@@ -61,6 +66,7 @@ class FaultServer:
         self._routes: dict[str, AnswerSource] = {}
         self._send_buffer = send_buffer
         self._tls = tls
+        self._port = port
         self._changed = threading.Condition()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -146,7 +152,7 @@ class FaultServer:
 
     async def _main(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        listener = socket.create_server(("127.0.0.1", 0))
+        listener = socket.create_server(("127.0.0.1", self._port))
         listener.settimeout(0)
         if self._send_buffer is not None:  # accepted sockets inherit it
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._send_buffer)

@@ -1,0 +1,241 @@
+"""Plays a case with one runner: the spoilt call, then a good one on the same client, and what there is to object to."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from ssl import SSLContext
+from typing import Literal, TypeVar
+
+import anyio
+import httpx
+import trio
+
+from core_llm import AsyncClient, Client, CoreLLMError, Limits, Response, Retries, TextDelta, TimeoutExceededError
+from core_llm_conformance.answering import answer_to
+from core_llm_conformance.script import Answer, Gate
+from core_llm_conformance.server import FaultServer, RecordedRequest
+
+from .below import Below
+from .case import GUARD, Case
+from .wires import BEGUN, KEY, TEXT, Wire, words
+
+Runner = Literal["sync", "asyncio", "trio"]
+RUNNERS: tuple[Runner, ...] = ("sync", "asyncio", "trio")
+LONG = Limits(connect=GUARD, first_event=GUARD, between_events=GUARD, total=GUARD)
+NOW = Retries(base_delay=0)
+BIG = "Why? " * 4_000_000
+T = TypeVar("T")
+
+
+@dataclass
+class Scene:
+    """What one runner plays against.
+
+    Attributes:
+        wire: That which is spoken.
+        has_pool_of_one: Whether the call goes through a client of the caller's with room for one connection.
+        tls: The server's side of TLS.
+        elsewhere: The address that nobody should speak to.
+    """
+
+    wire: Wire
+    has_pool_of_one: bool
+    tls: SSLContext
+    elsewhere: str
+
+
+@dataclass
+class Seen:
+    """What the caller saw of the spoilt call and of the good one after it."""
+
+    error: CoreLLMError | None = None
+    response: Response = field(default_factory=Response)
+    next_text: str = ""
+    tasks_left: int = 0
+
+
+def objections(case: Case, scene: Scene, runner: Runner) -> list[str]:
+    """Play a case; return what was not as it must be."""
+    gate, seen = Gate(), Seen()
+    call = {"sync": _play_sync, "asyncio": _play_asyncio, "trio": _play_trio}[runner]
+    stage = Stage(case, scene, gate)
+    with stage.opened() as url:
+        call(case, scene, url, gate, stage.turn_good, seen)
+        found = [*_wrong_end(case, seen), *stage.objections()]
+    if seen.next_text != TEXT:
+        found.append(f"the next call on the client brought {seen.next_text!r}")
+    if seen.tasks_left:
+        found.append(f"{seen.tasks_left} tasks were left")
+    return found
+
+
+def _wrong_end(case: Case, seen: Seen) -> Iterator[str]:
+    if type(seen.error) is not (case.error or type(None)):
+        yield f"{case.error} was due, {seen.error!r} came"
+        return
+    if isinstance(seen.error, TimeoutExceededError) and seen.error.limit != case.limit:
+        yield f"the limit {case.limit} was due, {seen.error.limit} struck"
+    if case.text is not None and seen.response.text != case.text:
+        yield f"{case.text!r} was due, {seen.response.text!r} was kept"
+    partial = getattr(seen.error, "partial", None)
+    if seen.response.text and seen.error is not None and (partial is None or partial.text != seen.response.text):
+        yield f"the error has {partial!r} in place of {seen.response.text!r}"
+    if seen.response.is_complete != (case.error is None):
+        yield f"is_complete is {seen.response.is_complete}"
+    if KEY in f"{seen.error!r} {seen.error} {vars(seen.error) if seen.error else ''}":
+        yield "the key is in the error"
+
+
+class Stage:
+    """The servers of one play: the hostile one, which becomes a good one at the same address."""
+
+    def __init__(self, case: Case, scene: Scene, gate: Gate) -> None:
+        self._case = case
+        self._scene = scene
+        self._gate = gate
+        self._said = Gate()
+        self._tls = scene.tls if case.tls else None
+        self._server: FaultServer | None = None
+        self._below: Below | None = None
+        self._found: list[str] = []
+
+    @contextmanager
+    def opened(self) -> Iterator[str]:
+        """Give the address, at which the hostile server listens first."""
+        if self._case.script is None:
+            self._below = Below(self._case.below, is_full=self._case.is_full).__enter__()
+            port = self._below.port
+        else:
+            good = [answer_to] * self._case.tries
+            spoilt = [self._spoilt] * (1 if self._case.error is None else self._case.tries)
+            self._server = FaultServer(*spoilt, *good, tls=self._tls).__enter__()
+            port = int(self._server.url.rpartition(":")[2])
+        try:
+            yield f"https://localhost:{port}" if self._case.tls else f"http://127.0.0.1:{port}"
+        finally:
+            if self._below is not None:
+                self._below.__exit__(None, None, None)
+            if self._server is not None:
+                self._server.__exit__(None, None, None)
+
+    def _spoilt(self, request: RecordedRequest) -> Answer:
+        assert self._case.script is not None
+        return self._case.script(words(self._scene.wire, request, self._gate, self._said, self._scene.elsewhere))
+
+    def turn_good(self) -> None:
+        """Be a good server from now on, once the spoilt connection has come to its end."""
+        if self._below is not None:
+            below, self._below = self._below, None
+            below.__exit__(None, None, None)
+            self._server = FaultServer(answer_to, tls=self._tls, port=below.port).__enter__()
+            return
+        assert self._server is not None
+        if (came := len(self._server.requests)) != self._case.tries:
+            self._found.append(f"{self._case.tries} requests were due, {came} came")
+        first = self._server.connections[0]
+        causes = {"left": first.closed_by_client, "closed": first.closed, "said": self._said.reached}
+        if self._case.then is not None:
+            try:
+                causes[self._case.then].wait()
+            except TimeoutError as error:
+                self._found.append(str(error))
+
+    def objections(self) -> list[str]:
+        """Return what the servers have to object to."""
+        return self._found
+
+
+def _play_sync(case: Case, scene: Scene, url: str, gate: Gate, turn_good: Callable[[], None], seen: Seen) -> None:
+    limits = httpx.Limits(max_connections=1)
+    http = httpx.Client(limits=limits) if scene.has_pool_of_one else None
+    with Client(config=scene.wire.layer(url), http_client=http, retries=NOW) as client:
+        prompt = BIG if case.is_big else "Why?"
+        stream = client.stream(scene.wire.model, prompt, limits=case.limits, max_retries=case.retries)
+        try:
+            with stream:
+                for event in stream:
+                    if isinstance(event, TextDelta) and stream.response.text.startswith(BEGUN):
+                        gate.open()
+        except CoreLLMError as error:
+            seen.error = error
+        seen.response = stream.response
+        turn_good()
+        good = client.generate(scene.wire.model, "Why?", via_stream=True, limits=LONG, max_retries=0)
+        seen.next_text = good.text
+    if http is not None:
+        http.close()
+
+
+async def _play(
+    case: Case, scene: Scene, url: str, gate: Gate, turn_good: Callable[[], Awaitable[None]], seen: Seen
+) -> None:
+    limits = httpx.Limits(max_connections=1)
+    http = httpx.AsyncClient(limits=limits) if scene.has_pool_of_one else None
+    async with AsyncClient(config=scene.wire.layer(url), http_client=http, retries=NOW) as client:
+        prompt = BIG if case.is_big else "Why?"
+        stream = client.stream(scene.wire.model, prompt, limits=case.limits, max_retries=case.retries)
+        try:
+            async with stream:
+                async for event in stream:
+                    if isinstance(event, TextDelta) and stream.response.text.startswith(BEGUN):
+                        gate.open()
+        except CoreLLMError as error:
+            seen.error = error
+        seen.response = stream.response
+        await turn_good()
+        good = await client.generate(scene.wire.model, "Why?", via_stream=True, limits=LONG, max_retries=0)
+        seen.next_text = good.text
+    if http is not None:
+        await http.aclose()
+
+
+def _play_asyncio(case: Case, scene: Scene, url: str, gate: Gate, turn_good: Callable[[], None], seen: Seen) -> None:
+    async def main() -> None:
+        with anyio.fail_after(3 * GUARD):
+            await _play(case, scene, url, gate, _in_thread(turn_good), seen)
+        seen.tasks_left = len(asyncio.all_tasks()) - 1
+
+    anyio.run(main)
+
+
+def _play_trio(case: Case, scene: Scene, url: str, gate: Gate, turn_good: Callable[[], None], seen: Seen) -> None:
+    async def main() -> None:
+        before = trio.lowlevel.current_statistics().tasks_living
+        with anyio.fail_after(3 * GUARD):
+            await _play(case, scene, url, gate, _in_thread(turn_good), seen)
+        seen.tasks_left = trio.lowlevel.current_statistics().tasks_living - before
+
+    anyio.run(main, backend="trio")
+
+
+def _in_thread(function: Callable[[], T]) -> Callable[[], Awaitable[T]]:
+    """Return it as an async function that blocks nobody, and leaves no idle thread as a pool would."""
+
+    async def call() -> T:
+        results: list[T] = []
+        thread = threading.Thread(target=lambda: results.append(function()), name="blocks")
+        thread.start()
+        while thread.is_alive():
+            await anyio.sleep(0.001)
+        return results[0]
+
+    return call
+
+
+# ---- what a process holds
+
+
+SHARED = ("core-llm-watchdog", "Trio thread")
+"""How the names of threads begin that are the process's: the one watchdog, and those that trio keeps for a while."""
+
+
+def held() -> tuple[list[str], list[str]]:
+    """Return the sockets and other descriptors that this process has open, and its threads."""
+    links = sorted(str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink())
+    threads = sorted(thread.name for thread in threading.enumerate() if not thread.name.startswith(SHARED))
+    return links, threads
