@@ -279,7 +279,7 @@ def _checked_schema(tool_name: str, schema: object) -> JSONObject:
     if not isinstance(schema, dict) or schema.get("type", "object") != "object":
         msg = f"tool {tool_name!r}: the schema of its parameters must be of an object: {{'type': 'object', …}}"
         raise ToolDefinitionError(msg)
-    return {"type": "object", "properties": {}, **schema}
+    return dict(schema) if "type" in schema else {"type": "object", "properties": {}, **schema}
 
 
 def _checked_timeout(tool_name: str, timeout: float | None) -> float | None:
