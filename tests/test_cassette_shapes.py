@@ -6,6 +6,7 @@ in the latter, or in none, is listed in the plugin's `tests/unseen.yaml` with th
 
 from __future__ import annotations
 
+import datetime as dt
 import fnmatch
 import json
 import re
@@ -20,6 +21,10 @@ import yaml
 
 from core_llm_conformance.cassette import Cassette, Interaction
 from core_llm_conformance.corpus import CASSETTE, RESPONSE_ONLY, Recording, find_corpus, missing_reason
+from core_llm_conformance.recording import read_descriptions
+from core_llm_conformance.scaffold.describing import descriptions
+from core_llm_conformance.scaffold.wires import WIRES as NEW_WIRES
+from core_llm_conformance.scenarios import BY_NAME
 from core_llm_conformance.shapes import Shape, shape_of, unseen
 from core_llm_conformance.wires import WIRES, speaker_of, wire_of
 
@@ -50,6 +55,9 @@ HOSTS = {
     "ollama": r"localhost|127\.0\.0\.1",
 }
 """Provider → whose host a call is answered by that is no chat."""
+
+NEW = {"chat-completions": "chat", "anthropic": "anthropic", "gemini": "gemini"}
+"""Wire of `core-llm new-plugin` → the wire whose recordings are at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +205,29 @@ def test_every_place_was_sent_by_somebody(plugin: Path) -> None:
     assert not shown, "\n".join(["no recording has:", *shown])
     idle = [f"{exception.side}: {exception.place}" for exception in excepted if exception not in used]
     assert not idle, "\n".join(["listed in unseen.yaml for nothing:", *idle])
+
+
+@needs_corpus
+@pytest.mark.parametrize("wire", NEW)
+def test_new_plugins_begin_with_what_somebody_sent(wire: str, tmp_path: Path) -> None:
+    """What `core-llm new-plugin` describes of a known wire has only the words made up."""
+    shape = NEW_WIRES[wire].shape
+    assert shape is not None
+    path = tmp_path / "descriptions.yaml"
+    text = descriptions(shape("acme-1"), provider="acme", title="Acme", wire=wire, today=dt.date(2026, 11, 21))
+    path.write_text(text, encoding="utf-8")
+    found: dict[str, str] = {}
+    for description in read_descriptions(path):
+        endpoint = "models" if BY_NAME[description.scenario].kind == "models" else NEW[wire]
+        for turn in description.turns:
+            for mode in ("stream", "plain"):
+                for reply in turn.replies(mode):
+                    kinds = (
+                        ["error"] if reply.status >= FIRST_ERROR else [mode, "error"]
+                    )  # an error may come in mid-stream
+                    shapes = [seen().at_large.get(Side(endpoint, kind), Shape()) for kind in kinds]
+                    found |= {f"{endpoint} {kinds[0]} {place}": kind for place, kind in unseen(reply.body, *shapes)}
+    assert found == {}
 
 
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)
