@@ -9,24 +9,20 @@ from __future__ import annotations
 
 import importlib
 import math
-import ssl
 import sys
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from core_llm._config_model import TransportName
 from core_llm._errors import ConfigError, RedactedCause
-from core_llm._forks import renew_in_child
 from core_llm._inflate import inflate_for
 from core_llm._logging import redact_logs_of
+from core_llm._pools import Pool, Pools
 from core_llm._provider import OutgoingRequest
 from core_llm._sockets import close_broken_handshakes, current, has_leftovers, shut_down, watch_sockets
 from core_llm._stream.effects import Failed, Head
-from core_llm._stream.outgoing import is_loopback
 from core_llm._stream.ports import Watch
 
 if TYPE_CHECKING:
@@ -36,9 +32,6 @@ if TYPE_CHECKING:
 
     SyncHTTPClient = httpx.Client
     AsyncHTTPClient = httpx.AsyncClient
-
-KEEPALIVE_CONNECTIONS = 100
-KEEPALIVE_SECONDS = 30.0
 
 
 def library(name: TransportName) -> ModuleType:
@@ -131,7 +124,7 @@ def _async_request(lib: ModuleType, request: OutgoingRequest, connect: float, re
 
 @cache
 def _body_class(lib: ModuleType) -> Callable[[bytes], httpx.AsyncByteStream]:
-    """Return a class of bodies that leave no generator behind where sending stops before their end: trio warns of it."""
+    """Return a class of bodies that leave no generator behind where sending stops early: trio warns of those."""
 
     class Body(lib.AsyncByteStream):  # type: ignore[misc, name-defined]  # of either library
         def __init__(self, content: bytes) -> None:
@@ -170,9 +163,10 @@ def _socket_of(response: httpx.Response) -> object:
 class SyncAnswer:
     """An answer whose head has come."""
 
-    def __init__(self, response: httpx.Response, lib: ModuleType) -> None:
+    def __init__(self, response: httpx.Response, lib: ModuleType, pool: Pool[httpx.BaseTransport] | None) -> None:
         self.head = _head(response)
         self._response = response
+        self._pool = pool
         self._lib = lib
         self._socket = _socket_of(response)
         chunks: Iterator[bytes] = iter(response.stream)  # type: ignore[arg-type]  # it is a sync one
@@ -202,16 +196,22 @@ class SyncAnswer:
         """Give the connection back if the answer has come to its end; close it otherwise."""
         if has_leftovers(self._response):
             self.shut_down()
-        with suppress(Exception):  # it is closed either way
-            self._response.close()
+        pool, self._pool = self._pool, None
+        try:
+            with suppress(Exception):  # it is closed either way
+                self._response.close()
+        finally:
+            if pool is not None:
+                pool.release()
 
 
 class AsyncAnswer:
     """An answer whose head has come, under async."""
 
-    def __init__(self, response: httpx.Response, lib: ModuleType) -> None:
+    def __init__(self, response: httpx.Response, lib: ModuleType, pool: Pool[httpx.AsyncBaseTransport] | None) -> None:
         self.head = _head(response)
         self._response = response
+        self._pool = pool
         self._lib = lib
         self._socket = _socket_of(response)
         self.can_shut_down = self._socket is not None
@@ -247,8 +247,13 @@ class AsyncAnswer:
         """Give the connection back if the answer has come to its end; close it otherwise."""
         if has_leftovers(self._response):
             self.shut_down()
-        with suppress(Exception):  # it is closed either way
-            await self._response.aclose()
+        pool, self._pool = self._pool, None
+        try:
+            with suppress(Exception):  # it is closed either way
+                await self._response.aclose()
+        finally:
+            if pool is not None:
+                pool.release()
 
     async def discard(self) -> None:
         """Close the connection, wherever the answer is."""
@@ -272,14 +277,7 @@ class SyncTransport:
             raise ConfigError(msg)
         for transport in (getattr(client, "_transport", None), *getattr(client, "_mounts", {}).values()):
             watch_sockets(transport)
-        self._routes = _Routes()
-        self.begin_anew()
-        renew_in_child(self)
-
-    def begin_anew(self) -> None:
-        """Begin without connections, in a forked child too: those of the parent, and its locks, are not the child's."""
-        self._pools: dict[tuple[str, str | None], httpx.BaseTransport] = {}
-        self._lock = threading.Lock()
+        self._pools: Pools[httpx.BaseTransport] = Pools(_make)
 
     def send(self, request: OutgoingRequest, connect: float, read: float, watch: Watch) -> SyncAnswer | Failed:
         """Send a request and wait for the head of its answer; `watch` learns which socket is in use."""
@@ -287,35 +285,32 @@ class SyncTransport:
         current.watch = watch
         try:
             if self._client is None:
-                built = _request(lib, request, connect)
-                return SyncAnswer(self._pool(lib, request.url).handle_request(built), lib)
+                return self._send_pooled(lib, request, connect)
             built = _request(lib, request, connect, read)
-            return SyncAnswer(self._client.send(built, stream=True, follow_redirects=False), lib)
+            return SyncAnswer(self._client.send(built, stream=True, follow_redirects=False), lib, None)
         except Exception as error:  # noqa: BLE001  # nothing of the library may escape
             return sending_failure(error, lib)
         finally:
             current.watch = None
+
+    def _send_pooled(self, lib: ModuleType, request: OutgoingRequest, connect: float) -> SyncAnswer:
+        built = _request(lib, request, connect)
+        pool = self._pools.take(lib, request.url)
+        try:
+            return SyncAnswer(pool.transport.handle_request(built), lib, pool)
+        except BaseException:
+            pool.release()
+            raise
 
     def cut(self, sockets: Sequence[object]) -> None:
         """Shut the sockets down, from any thread."""
         for sock in sockets:
             shut_down(sock)
 
-    def _pool(self, lib: ModuleType, url: str) -> httpx.BaseTransport:
-        key = self._routes.key(url)
-        pool = self._pools.get(key)
-        if pool is None:
-            with self._lock:
-                pool = self._pools.get(key) or lib.HTTPTransport(**_pool_options(lib, *key))
-                watch_sockets(pool)
-                self._pools[key] = pool
-        return pool
-
     def close(self) -> None:
         """Close the pooled connections; a caller's own client is the caller's to close."""
-        for pool in self._pools.values():
-            pool.close()
-        self._pools.clear()
+        for transport in self._pools.taken():
+            transport.close()
 
     def __del__(self) -> None:
         """Close the connections of a client that nobody closed; Python would warn of each."""
@@ -333,75 +328,41 @@ class AsyncTransport:
         if self._lib is not None and not isinstance(client, self._lib.AsyncClient):
             msg = "http_client is a sync client; give it to Client, or pass an async one"
             raise ConfigError(msg)
-        self._routes = _Routes()
-        self.begin_anew()
-        renew_in_child(self)
-
-    def begin_anew(self) -> None:
-        """Begin without connections, in a forked child too: a loop that the parent has made may run in the child."""
-        self._pools: dict[tuple[str, str | None], httpx.AsyncBaseTransport] = {}
+        self._pools: Pools[httpx.AsyncBaseTransport] = Pools(_make_async)
 
     async def send(self, request: OutgoingRequest, connect: float, read: float) -> AsyncAnswer | Failed:
         """Send a request and wait for the head of its answer."""
         lib = self._lib = self._lib or library(self._name)
         try:
             if self._client is None:
-                built = _async_request(lib, request, connect)
-                return AsyncAnswer(await self._pool(lib, request.url).handle_async_request(built), lib)
+                return await self._send_pooled(lib, request, connect)
             built = _async_request(lib, request, connect, read)
-            return AsyncAnswer(await self._client.send(built, stream=True, follow_redirects=False), lib)
+            return AsyncAnswer(await self._client.send(built, stream=True, follow_redirects=False), lib, None)
         except Exception as error:  # noqa: BLE001  # nothing of the library may escape
             return sending_failure(error, lib)
 
-    def _pool(self, lib: ModuleType, url: str) -> httpx.AsyncBaseTransport:
-        key = self._routes.key(url)
-        pool = self._pools.get(key)
-        if pool is None:
-            pool = self._pools[key] = lib.AsyncHTTPTransport(**_pool_options(lib, *key))
-            close_broken_handshakes(pool)
-        return pool
+    async def _send_pooled(self, lib: ModuleType, request: OutgoingRequest, connect: float) -> AsyncAnswer:
+        built = _async_request(lib, request, connect)
+        pool = self._pools.take(lib, request.url)
+        try:
+            return AsyncAnswer(await pool.transport.handle_async_request(built), lib, pool)
+        except BaseException:
+            pool.release()
+            raise
 
     async def close(self) -> None:
         """Close the pooled connections; a caller's own client is the caller's to close."""
-        for pool in self._pools.values():
-            await pool.aclose()
-        self._pools.clear()
+        for transport in self._pools.taken():
+            await transport.aclose()
 
 
-class _Routes:
-    """Which pool serves an address: its scheme, and the proxy that the environment names for it. Asked once a host."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[str, str | None]] = {}
-
-    def key(self, url: str) -> tuple[str, str | None]:
-        """Return the scheme of an address and its proxy."""
-        origin = url[: url.find("/", len("https://"))]
-        found = self._known.get(origin)
-        if found is None:
-            found = self._known[origin] = _pool_key(url)
-        return found
+def _make(lib: ModuleType, options: dict[str, object]) -> httpx.BaseTransport:
+    made: httpx.BaseTransport = lib.HTTPTransport(**options)
+    watch_sockets(made)
+    return made
 
 
-def _pool_key(url: str) -> tuple[str, str | None]:
-    """Return the scheme of an address and the proxy that the environment names for it."""
-    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415  # the HTTP library has imported it by now
-
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    proxies = getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    # This machine is never asked for through another: a key that may go to it unencrypted would go there.
-    if proxy and not is_loopback(host) and not proxy_bypass(host):
-        return parts.scheme, proxy if "://" in proxy else f"http://{proxy}"
-    return parts.scheme, None
-
-
-def _pool_options(lib: ModuleType, scheme: str, proxy: str | None) -> dict[str, object]:
-    limits = lib.Limits(
-        max_connections=None, max_keepalive_connections=KEEPALIVE_CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS
-    )
-    # A plain http pool never speaks TLS: an empty context spares it the tens of milliseconds that reading all trusted
-    # certificates costs. It trusts nobody, so it could not be misused.
-    verify = True if scheme == "https" or proxy else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return {"verify": verify, "limits": limits, "proxy": proxy}
+def _make_async(lib: ModuleType, options: dict[str, object]) -> httpx.AsyncBaseTransport:
+    made: httpx.AsyncBaseTransport = lib.AsyncHTTPTransport(**options)
+    close_broken_handshakes(made)
+    return made

@@ -126,7 +126,7 @@ def test_locks_that_other_threads_hold_are_not_the_childs() -> None:
     """That of the connections, of the plugins, and of the secrets: nobody would ever release them in the child."""
     with FaultServer(hello(), hello()) as server:
         client = Client(config=config(), providers=[at(server.url, Locked)], api_keys={"tiny": "k-before-the-fork"})
-        locks = (client._transport._lock, client._calls.registry._lock, _secrets._lock)
+        locks = (client._transport._pools.lock, client._calls.registry._lock, _secrets._lock)
         with client, held(*locks):
             assert succeeded(started(lambda: stream_sync(client, "tiny:m").response.text == "Hello"))
         assert len(server.connections) == 1

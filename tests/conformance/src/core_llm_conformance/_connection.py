@@ -170,10 +170,9 @@ class ConnectionProtocol(asyncio.Protocol):
         """Note the end and stop answering."""
         self._note_client_left()
         self.connection.attach(None)
-        self.connection.closed.happen()
-        self.lost.set()
         if self._task is not None:
             self._task.cancel()
+        asyncio.get_running_loop().call_soon(self._note_gone)  # asyncio closes the socket when this has returned
 
     def pause_writing(self) -> None:
         """Note that the kernel takes no more."""
@@ -189,6 +188,10 @@ class ConnectionProtocol(asyncio.Protocol):
         """Break the connection because the server is being left."""
         self._is_ours_to_close = True
         self._transport.abort()
+
+    def _note_gone(self) -> None:
+        self.connection.closed.happen()
+        self.lost.set()
 
     def _note_client_left(self) -> None:
         if not self._is_ours_to_close:
