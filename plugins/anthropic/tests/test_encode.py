@@ -350,13 +350,13 @@ def test_parallel_calls_without_tools_say_nothing() -> None:
 
 
 def test_structured_output_closes_every_object() -> None:
-    """The API wants each object to say that it has no other properties; what says otherwise is left alone."""
+    """The API wants each object to say that it has no other properties."""
     inner: JSONObject = {"type": "object", "properties": {"a": {"type": "integer"}}}
     schema: JSONObject = {
         "type": "object",
         "properties": {
             "list": {"type": "array", "items": inner},
-            "free": {"type": "object", "additionalProperties": {}},
+            "maybe": {"$ref": "#/$defs/maybe"},
         },
         "$defs": {"maybe": {"anyOf": [inner, {"type": ["object", "null"]}]}},
     }
@@ -366,7 +366,7 @@ def test_structured_output_closes_every_object() -> None:
         "type": "object",
         "properties": {
             "list": {"type": "array", "items": closed},
-            "free": {"type": "object", "additionalProperties": {}},
+            "maybe": {"$ref": "#/$defs/maybe"},
         },
         "$defs": {"maybe": {"anyOf": [closed, {"type": ["object", "null"], "additionalProperties": False}]}},
         "additionalProperties": False,

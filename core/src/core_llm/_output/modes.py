@@ -57,9 +57,15 @@ def _with_tool(request: Request, task: OutputTask, capabilities: Capabilities) -
     schema = task.schema
     spec = ToolSpec(name=OUTPUT_TOOL, description=_TOOL_TOLD, parameters=schema.json_schema)
     choice: ToolChoice | None = request.tool_choice
-    if choice in (None, "auto") and capabilities.tool_choice != "unsupported":
+    if choice in (None, "auto") and capabilities.tool_choice != "unsupported" and not _reasons(request):
         choice = "required" if request.tools else NamedToolChoice(name=OUTPUT_TOOL)
     return request.model_copy(update={"tools": (*request.tools, spec), "tool_choice": choice})
+
+
+def _reasons(request: Request) -> bool:
+    """Whether the model is to reason: not all that do can be made to call a tool (Anthropic's, checked 2026-11)."""
+    settings = request.settings
+    return settings.reasoning_effort not in (None, "none") or bool(settings.reasoning_budget)
 
 
 def _prompted(request: Request, task: OutputTask, capabilities: Capabilities) -> Request:

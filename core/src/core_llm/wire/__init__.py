@@ -23,8 +23,22 @@ from core_llm.wire.usage import UsageFields, usage_from
 if TYPE_CHECKING:
     from core_llm.wire.responses import Responses
     from core_llm.wire.responses_decode import ResponsesDecoder
+    from core_llm.wire.schemas import (
+        DESCRIBING,
+        JSON_SCHEMA,
+        LLAMA_GRAMMAR,
+        OPENAI_STRICT,
+        SchemaLanguage,
+        SchemaReducer,
+        encode_schema,
+        reduced_schema,
+    )
 
 __all__ = [
+    "DESCRIBING",
+    "JSON_SCHEMA",
+    "LLAMA_GRAMMAR",
+    "OPENAI_STRICT",
     "ChatCompletions",
     "ChatDecoder",
     "Decoder",
@@ -41,6 +55,8 @@ __all__ = [
     "PartsBuilder",
     "Responses",
     "ResponsesDecoder",
+    "SchemaLanguage",
+    "SchemaReducer",
     "TextTemplate",
     "ToolCallAssembler",
     "UsageFields",
@@ -52,17 +68,35 @@ __all__ = [
     "as_objects",
     "as_text",
     "decode_status_error",
+    "encode_schema",
     "error_from_object",
     "framer_for",
     "make_status_error",
     "merged_options",
     "parse_object",
     "read_vector",
+    "reduced_schema",
     "response_from",
     "usage_from",
 ]
-_LATE = {"Responses": "core_llm.wire.responses", "ResponsesDecoder": "core_llm.wire.responses_decode"}
-"""Names of a wire that few providers speak, imported when they are first used: the others shall not pay for it."""
+_LATE = {
+    "Responses": "core_llm.wire.responses",
+    "ResponsesDecoder": "core_llm.wire.responses_decode",
+    **dict.fromkeys(
+        (
+            "DESCRIBING",
+            "JSON_SCHEMA",
+            "LLAMA_GRAMMAR",
+            "OPENAI_STRICT",
+            "SchemaLanguage",
+            "SchemaReducer",
+            "encode_schema",
+            "reduced_schema",
+        ),
+        "core_llm.wire.schemas",
+    ),
+}
+"""Names that few providers use, imported when they are first used: the others shall not pay for it."""
 
 
 if not TYPE_CHECKING:  # a type checker would take any name for a public one

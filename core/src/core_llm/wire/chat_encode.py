@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic_core import to_json
 
@@ -30,6 +30,9 @@ from core_llm.wire.base import WireFormat, WireRequest
 from core_llm.wire.guards import as_objects
 from core_llm.wire.knobs import mapped_settings
 
+if TYPE_CHECKING:
+    from core_llm.wire.schemas import SchemaLanguage
+
 
 class ChatEncoding(WireFormat):
     """The half of the wire that writes requests.
@@ -47,6 +50,8 @@ class ChatEncoding(WireFormat):
         returned_call_fields: Fields of a tool call that go back as they came; they are kept as its state.
         continuation_fields: Fields of a request whose last message is the assistant's, for a server that has to be told
             to go on from there.
+        schemas: What the server takes of JSON schema, if not all of it.
+        strict_schemas: What its strict mode takes, if it is known; schemas are then brought into that.
         audio_formats: Second half of an audio media type → the server's word, where it is another.
     """
 
@@ -73,6 +78,8 @@ class ChatEncoding(WireFormat):
     returned_fields: ClassVar[tuple[str, ...]] = ("annotations", "extra_content")
     returned_call_fields: ClassVar[tuple[str, ...]] = ("extra_content",)
     continuation_fields: Mapping[str, JSONValue] = {}
+    schemas: ClassVar[SchemaLanguage | None] = None
+    strict_schemas: ClassVar[SchemaLanguage | None] = None
     audio_formats: ClassVar[Mapping[str, str]] = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav", "x-m4a": "m4a"}
 
     def encode_request(self, request: Request) -> WireRequest:
@@ -116,16 +123,49 @@ class ChatEncoding(WireFormat):
         function: JSONObject = {"name": tool.name}
         if tool.description:
             function["description"] = tool.description
-        function["parameters"] = tool.parameters
-        if tool.is_strict is not None:
-            function["strict"] = tool.is_strict
+        function["parameters"], is_strict = self.encode_schema(
+            tool.parameters, is_strict=tool.is_strict, feature="tools"
+        )
+        if is_strict is not None:
+            function["strict"] = is_strict
         return {"type": "function", "function": function}
+
+    def encode_schema(
+        self, schema: JSONObject, *, is_strict: bool | None, feature: str
+    ) -> tuple[JSONObject, bool | None]:
+        """Return a schema in the words that the provider takes, and whether the model is to be held to it.
+
+        Args:
+            schema: JSON schema.
+            is_strict: What the caller wants; None for output makes it strict where strict mode can say the schema.
+            feature: What it is for: ``structured_output`` or ``tools``.
+
+        Raises:
+            UnsupportedSchemaError: A part of it cannot be said.
+        """
+        if self.schemas is None and self.strict_schemas is None:
+            return schema, is_strict
+        from core_llm.wire.schemas import encode_schema  # noqa: PLC0415  # most requests have none
+
+        return encode_schema(
+            schema,
+            is_strict=is_strict,
+            taken=self.schemas,
+            strictly=self.strict_schemas,
+            feature=feature,
+            provider=self.provider,
+        )
 
     def encode_output(self, output: OutputSchema | str) -> JSONObject:
         """Return the format asked for: a schema, or any JSON."""
         if not isinstance(output, OutputSchema):
             return {"type": "json_object"}
-        schema: JSONObject = {"name": output.name, "schema": output.json_schema, "strict": output.is_strict}
+        inner, is_strict = self.encode_schema(
+            output.json_schema, is_strict=output.is_strict, feature="structured_output"
+        )
+        schema: JSONObject = {"name": output.name, "schema": inner}
+        if is_strict is not None:
+            schema["strict"] = is_strict
         if output.description:
             schema["description"] = output.description
         return {"type": "json_schema", "json_schema": schema}

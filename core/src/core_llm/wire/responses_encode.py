@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic_core import to_json
 
@@ -37,6 +37,9 @@ from core_llm.wire.responses_items import AFTER
 LOGPROBS = "message.output_text.logprobs"
 ENCRYPTED_REASONING = "reasoning.encrypted_content"
 
+if TYPE_CHECKING:
+    from core_llm.wire.schemas import SchemaLanguage
+
 
 class ResponsesEncoding(WireFormat):
     """The half of the wire that writes requests.
@@ -45,6 +48,8 @@ class ResponsesEncoding(WireFormat):
         responses_path: Where answers are asked for.
         settings_fields: Knob of Settings → field of the body, besides those that `encode_settings` names itself.
         system_role: What the server calls the system's role, for instructions that do not begin the conversation.
+        schemas: What the server takes of JSON schema, if not all of it.
+        strict_schemas: What its strict mode takes, if it is known; schemas are then brought into that.
     """
 
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -65,6 +70,8 @@ class ResponsesEncoding(WireFormat):
         "cache_key": "prompt_cache_key",
     }
     system_role: ClassVar[str] = "system"
+    schemas: ClassVar[SchemaLanguage | None] = None
+    strict_schemas: ClassVar[SchemaLanguage | None] = None
 
     def encode_request(self, request: Request) -> WireRequest:
         """Return the HTTP request for `request`."""
@@ -142,16 +149,46 @@ class ResponsesEncoding(WireFormat):
         encoded: JSONObject = {"type": "function", "name": tool.name}
         if tool.description:
             encoded["description"] = tool.description
-        return {**encoded, "parameters": tool.parameters, "strict": bool(tool.is_strict)}
+        parameters, is_strict = self.encode_schema(tool.parameters, is_strict=tool.is_strict, feature="tools")
+        return {**encoded, "parameters": parameters, "strict": bool(is_strict)}
+
+    def encode_schema(
+        self, schema: JSONObject, *, is_strict: bool | None, feature: str
+    ) -> tuple[JSONObject, bool | None]:
+        """Return a schema in the words that the provider takes, and whether the model is to be held to it.
+
+        Args:
+            schema: JSON schema.
+            is_strict: What the caller wants; None for output makes it strict where strict mode can say the schema.
+            feature: What it is for: ``structured_output`` or ``tools``.
+
+        Raises:
+            UnsupportedSchemaError: A part of it cannot be said.
+        """
+        if self.schemas is None and self.strict_schemas is None:
+            return schema, is_strict
+        from core_llm.wire.schemas import encode_schema  # noqa: PLC0415  # most requests have none
+
+        return encode_schema(
+            schema,
+            is_strict=is_strict,
+            taken=self.schemas,
+            strictly=self.strict_schemas,
+            feature=feature,
+            provider=self.provider,
+        )
 
     def encode_output(self, output: OutputSchema | str) -> JSONObject:
         """Return the format asked for: a schema, or any JSON."""
         if not isinstance(output, OutputSchema):
             return {"type": "json_object"}
-        encoded: JSONObject = {"type": "json_schema", "name": output.name, "schema": output.json_schema}
+        schema, is_strict = self.encode_schema(
+            output.json_schema, is_strict=output.is_strict, feature="structured_output"
+        )
+        encoded: JSONObject = {"type": "json_schema", "name": output.name, "schema": schema}
         if output.description:
             encoded["description"] = output.description
-        return {**encoded, "strict": output.is_strict}
+        return encoded if is_strict is None else {**encoded, "strict": is_strict}
 
     def encode_message(self, message: Message) -> list[JSONValue]:
         """Return the items that a message becomes: results of tools, items of the caller's own, then what it says.

@@ -28,10 +28,10 @@ from core_llm import (
     ToolSpec,
     UnsupportedError,
 )
-from core_llm.wire import JSONObject, JSONValue, WireFormat, WireRequest, as_object, as_text
+from core_llm.wire import JSONObject, JSONValue, WireFormat, WireRequest, as_object, as_text, reduced_schema
 from plugin_anthropic._caching import mark_cached
 from plugin_anthropic._models import model_for
-from plugin_anthropic._schema import closed
+from plugin_anthropic._schema import STRICT
 from plugin_anthropic._thinking import check_beside_thinking, encode_thinking
 
 API_VERSION = "2023-06-01"
@@ -122,7 +122,9 @@ class MessagesEncoding(WireFormat):
         if tool.description:
             encoded["description"] = tool.description
         schema: JSONObject = {"type": "object", **tool.parameters}
-        encoded["input_schema"] = closed(schema) if tool.is_strict else schema
+        if tool.is_strict:
+            schema = reduced_schema(schema, STRICT, feature="tools", provider=self.provider)
+        encoded["input_schema"] = schema
         if tool.is_strict is not None:
             encoded["strict"] = tool.is_strict
         return encoded
@@ -144,12 +146,13 @@ class MessagesEncoding(WireFormat):
         """Return the format asked for.
 
         Raises:
-            UnsupportedError: Any JSON is asked for; the API wants a schema.
+            UnsupportedError: Any JSON is asked for, and the API wants a schema; or it cannot say this one.
         """
         if not isinstance(output, OutputSchema):
             msg = f"{self.provider} has no output of JSON without a schema; pass output=OutputSchema(...)"
             raise UnsupportedError(msg, feature="json_output", provider=self.provider)
-        return {"format": {"type": "json_schema", "schema": closed(output.json_schema)}}
+        schema = reduced_schema(output.json_schema, STRICT, feature="structured_output", provider=self.provider)
+        return {"format": {"type": "json_schema", "schema": schema}}
 
     def encode_conversation(self, messages: Sequence[Message]) -> tuple[list[Block], list[JSONObject]]:
         """Return the system's blocks and the turns.

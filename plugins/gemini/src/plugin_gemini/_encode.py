@@ -20,8 +20,9 @@ from core_llm import (
     UnsupportedError,
 )
 from core_llm.wire import JSONObject, JSONValue, WireFormat
+from core_llm.wire import reduced_schema as as_json_schema
 from plugin_gemini._contents import Contents, file_data, inline_data
-from plugin_gemini._schema import reduced_schema
+from plugin_gemini._schema import JSON, reduced_schema
 
 GENERATION_CONFIG = {
     "temperature": "temperature",
@@ -150,7 +151,8 @@ class GeminiEncoding(WireFormat):
         if is_reduced:
             reduced = reduced_schema(schema, provider=self.provider, feature="structured_output")
             return {"responseSchema": reduced}
-        return {"responseJsonSchema": schema}
+        whole = as_json_schema(schema, JSON, feature="structured_output", provider=self.provider)
+        return {"responseJsonSchema": whole}
 
     def encode_tool(self, tool: ToolSpec, *, is_reduced: bool) -> JSONObject:
         """Return what the model is told of a tool."""

@@ -7,8 +7,7 @@ Source: Gemini API reference, "Schema" (checked 2026-11).
 
 from __future__ import annotations
 
-from core_llm import UnsupportedError
-from core_llm.wire import JSONObject, JSONValue, as_object, as_text
+from core_llm.wire import DESCRIBING, JSONObject, JSONValue, SchemaLanguage, SchemaReducer, as_object, as_text
 
 TYPES = {
     "string": "STRING",
@@ -19,17 +18,20 @@ TYPES = {
     "object": "OBJECT",
     "null": "NULL",
 }
-AS_THEY_ARE = frozenset(
-    "title description nullable minItems maxItems minimum maximum minLength maxLength pattern required minProperties"
-    " maxProperties propertyOrdering default example".split()
-)
-DESCRIBING = frozenset(
-    "$schema $id $anchor $comment $defs definitions examples deprecated readOnly writeOnly contentEncoding"
-    " contentMediaType discriminator".split()
-)
-"""Keywords that constrain nothing by themselves."""
 FORMATS = {"STRING": ("date-time", "enum"), "NUMBER": ("float", "double"), "INTEGER": ("int32", "int64")}
 """Type → formats that the API takes; another is an error there, and says little here."""
+SUBSET = SchemaLanguage(
+    name="schema language",
+    advice="simplify the schema, or choose a model from Gemini 2.5 on, which takes JSON schema",
+    keeps=frozenset(
+        "title description nullable minItems maxItems minimum maximum minLength maxLength pattern required"
+        " minProperties maxProperties propertyOrdering default example".split()
+    ),
+    drops=DESCRIBING | {"$defs", "definitions"},
+)
+
+JSON = SchemaLanguage(name="JSON schema", has_const=False, drops=frozenset(("discriminator",)))
+"""What newer models take: all, but that a constant is an enum of one value."""
 
 
 def reduced_schema(schema: JSONObject, *, provider: str, feature: str) -> JSONObject:
@@ -41,30 +43,25 @@ def reduced_schema(schema: JSONObject, *, provider: str, feature: str) -> JSONOb
         feature: What the schema is for: ``structured_output`` or ``tools``.
 
     Raises:
-        UnsupportedError: A part of it cannot be expressed; the message names it by its path.
+        UnsupportedSchemaError: A part of it cannot be expressed; the message names it by its path.
     """
-    return _Reducer(schema, provider, feature).reduce(schema, "$", ())
+    return _Reducer(schema, SUBSET, provider=f"this {provider} model", feature=feature).reduced()
 
 
-class _Reducer:
-    """Reduces one schema, whose root resolves its references."""
-
-    def __init__(self, root: JSONObject, provider: str, feature: str) -> None:
-        self._root = root
-        self._provider = provider
-        self._feature = feature
+class _Reducer(SchemaReducer):
+    """Reduces one schema to words of another kind: types in capitals, ``nullable``, an order of members."""
 
     def reduce(self, schema: JSONValue, path: str, within: tuple[str, ...]) -> JSONObject:
-        """Return one schema, reduced; `within` has the references that are being followed."""
+        """Return one schema, reduced."""
         if not isinstance(schema, dict):
-            raise self._cannot(path, "a schema that is no object")
+            self.refuse(path, "true" if schema is True else "false", "a schema that is no object")
         if "$ref" in schema:
-            return self._referred(schema, path, within)
+            return self.reduce(*self.in_place(schema, path, within))
         for name in ("oneOf", "anyOf"):
             if name in schema:
                 return self._any_of(schema, name, path, within)
         if "allOf" in schema:
-            return self._all_of(schema, path, within)
+            return self.reduce(self.merged(schema, path), path, within)
         if "const" in schema:
             return self._constant(schema, path)
         kinds = schema.get("type")
@@ -74,10 +71,10 @@ class _Reducer:
         reduced: JSONObject = {"type": kind}
         for name, value in schema.items():
             if name != "type":
-                reduced |= self._keyword(name, value, kind, path, within)
+                reduced |= self._said(name, value, kind, path, within)
         return reduced
 
-    def _keyword(self, name: str, value: JSONValue, kind: str, path: str, within: tuple[str, ...]) -> JSONObject:
+    def _said(self, name: str, value: JSONValue, kind: str, path: str, within: tuple[str, ...]) -> JSONObject:
         """Return the fields that one keyword becomes, none if it says nothing here."""
         match name:
             case "properties":
@@ -99,23 +96,11 @@ class _Reducer:
                 return {}  # the model adds none in any case
             case "uniqueItems" if value is False:
                 return {}
-            case _ if name in AS_THEY_ARE:
+            case _ if self.language.keeps is not None and name in self.language.keeps:
                 return {name: value}
-            case _ if name in DESCRIBING or name.startswith("x-"):
+            case _ if name in self.language.drops or name.startswith("x-"):
                 return {}
-        raise self._cannot(f"{path}.{name}", name)
-
-    def _referred(self, schema: JSONObject, path: str, within: tuple[str, ...]) -> JSONObject:
-        reference = as_text(schema["$ref"])
-        if reference in within:
-            raise self._cannot(f"{path}.$ref", f"the recursion of {reference}")
-        target: JSONValue = self._root
-        for step in reference.removeprefix("#").split("/")[1:]:
-            target = as_object(target).get(step.replace("~1", "/").replace("~0", "~"))
-        if not reference.startswith("#") or target is None:
-            raise self._cannot(f"{path}.$ref", f"the reference {reference!r}, which is not in the schema")
-        beside = {name: value for name, value in schema.items() if name != "$ref"}
-        return self.reduce(as_object(target) | beside, path, (*within, reference))
+        return self.refuse(f"{path}.{name}", name, name)
 
     def _any_of(self, schema: JSONObject, name: str, path: str, within: tuple[str, ...]) -> JSONObject:
         """Return alternatives; one that is null makes the rest nullable."""
@@ -126,17 +111,10 @@ class _Reducer:
         beside: JSONObject = {}
         for key, value in schema.items():
             if key not in (name, "type"):
-                beside |= self._keyword(key, value, "", path, within)
+                beside |= self._said(key, value, "", path, within)
         if len(real) < len(reduced):
             beside["nullable"] = True
         return as_object(real[0]) | beside if len(real) == 1 else {"anyOf": real, **beside}
-
-    def _all_of(self, schema: JSONObject, path: str, within: tuple[str, ...]) -> JSONObject:
-        listed = schema["allOf"]
-        if not isinstance(listed, list) or len(listed) != 1:
-            raise self._cannot(f"{path}.allOf", "allOf of several schemas")
-        beside = {name: value for name, value in schema.items() if name != "allOf"}
-        return self.reduce(as_object(listed[0]) | beside, path, within)
 
     def _one_of_types(
         self, schema: JSONObject, kinds: list[JSONValue], path: str, within: tuple[str, ...]
@@ -154,13 +132,13 @@ class _Reducer:
         if isinstance(value, int | float) and not isinstance(value, bool):
             kind = "INTEGER" if isinstance(value, int) else "NUMBER"
             return {"type": kind, "minimum": value, "maximum": value, **described}
-        raise self._cannot(f"{path}.const", f"the constant {value!r}")
+        return self.refuse(f"{path}.const", "const", f"the constant {value!r}")
 
     def _enumerated(self, value: JSONValue, path: str) -> JSONObject:
         values = value if isinstance(value, list) else []
         texts: list[JSONValue] = [item for item in values if item is not None]
         if not texts or not all(isinstance(item, str) for item in texts):
-            raise self._cannot(f"{path}.enum", "an enum of anything but texts")
+            self.refuse(f"{path}.enum", "enum", "an enum of anything but texts")
         fields: JSONObject = {"format": "enum", "enum": texts}
         return fields | {"nullable": True} if len(texts) < len(values) else fields
 
@@ -169,12 +147,4 @@ class _Reducer:
         for keyword, kind in (("properties", "OBJECT"), ("items", "ARRAY"), ("enum", "STRING")):
             if keyword in schema:
                 return kind
-        raise self._cannot(path, "a value of any type")
-
-    def _cannot(self, path: str, what: str) -> UnsupportedError:
-        return UnsupportedError(
-            f"the schema language of this {self._provider} model cannot express {what}, at {path}; "
-            f"simplify the schema, or choose a model from Gemini 2.5 on, which takes JSON schema",
-            feature=self._feature,
-            provider=self._provider,
-        )
+        return self.refuse(path, "type", "a value of any type")

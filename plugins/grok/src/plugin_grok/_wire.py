@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from typing import ClassVar
 
 from core_llm import AuthenticationError, Capabilities, Request, StatusError, StreamEvent
-from core_llm.wire import ChatCompletions, ChatDecoder, JSONObject, Responses, WireRequest, decode_status_error
+from core_llm.wire import (
+    OPENAI_STRICT,
+    ChatCompletions,
+    ChatDecoder,
+    JSONObject,
+    Responses,
+    WireRequest,
+    decode_status_error,
+)
 
+SCHEMAS = replace(OPENAI_STRICT, tells=OPENAI_STRICT.tells | {"minItems", "maxItems"}, is_closed=False, is_whole=False)
+"""Source: docs.x.ai, page "Structured outputs", supported schemas (checked 2026-11)."""
 WRONG_KEY = re.compile(r"(?i)\b(?:incorrect|invalid) api key\b")
 """What xAI's code does not say: docs.x.ai, page "Debugging errors" (checked 2026-11)."""
 MIN_REPEATED = 8
@@ -57,6 +68,7 @@ class GrokChat(ChatCompletions):
     """Chat Completions as xAI has it. Its output tokens leave reasoning out; the usage here has it, as the total."""
 
     decoder_type = GrokDecoder
+    strict_schemas = SCHEMAS
     settings_fields: Mapping[str, str] = {
         name: field for name, field in ChatCompletions.settings_fields.items() if name not in ("top_k", "service_tier")
     }
@@ -78,6 +90,7 @@ class GrokChat(ChatCompletions):
 class GrokResponses(Responses):
     """The Responses wire as xAI has it: its server-side tools are there."""
 
+    strict_schemas = SCHEMAS
     capabilities: ClassVar[Capabilities] = Responses.capabilities.merged(
         Capabilities(
             citations="supported",

@@ -32,6 +32,7 @@ from core_llm import (
     UsageUpdate,
 )
 from core_llm.wire import (
+    LLAMA_GRAMMAR,
     Decoder,
     Exchange,
     Frame,
@@ -46,6 +47,7 @@ from core_llm.wire import (
     decode_status_error,
     error_from_object,
     parse_object,
+    reduced_schema,
     response_from,
     usage_from,
 )
@@ -178,7 +180,8 @@ class OllamaChat(OllamaEmbedding):
         if request.tools:
             body["tools"] = [_encode_tool(tool) for tool in request.tools]
         if isinstance(request.output, OutputSchema):
-            body["format"] = request.output.json_schema
+            schema = request.output.json_schema
+            body["format"] = reduced_schema(schema, LLAMA_GRAMMAR, feature="structured_output", provider=self.provider)
         elif request.output == "json":
             body["format"] = "json"
         body |= self._encode_settings(request)
