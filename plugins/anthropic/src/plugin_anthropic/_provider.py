@@ -18,7 +18,6 @@ GENERAL = Capabilities(
     streaming="supported",
     system_prompt="supported",
     tools="supported",
-    tool_choice="supported",
     parallel_tools="supported",
     usage="supported",
     json_output="unsupported",
@@ -47,6 +46,8 @@ def declared(model: Model) -> Capabilities:
 
     sampling, thinks = support(model.takes_sampling), support(model.thinking != "none")
     return Capabilities(
+        # A model that cannot be made to call a tool can still be kept from it.
+        tool_choice="supported" if model.takes_forced_tool else "unknown",
         structured_output=support(model.takes_schema),
         reasoning=thinks,
         continuation=support(model.takes_prefill),

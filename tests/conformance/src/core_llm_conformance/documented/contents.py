@@ -8,11 +8,12 @@ from typing import ClassVar
 from pydantic import JsonValue
 
 from core_llm_conformance.documented.bodies import Bodies, Vectors
-from core_llm_conformance.documented.said import FIRST_ERROR, Called, Failed, JsonObject, Said
+from core_llm_conformance.documented.said import FIRST_ERROR, Called, Failed, JsonObject, Said, joined
 from core_llm_conformance.documented.usual import MODELS
 from core_llm_conformance.recording.descriptions import Reply, as_object, json_reply, sse
 
-GOOD = 200
+BITE = 12
+"""Characters that a frame has at least."""
 CODES: Mapping[str, int] = {
     "INVALID_ARGUMENT": 400,
     "UNAUTHENTICATED": 401,
@@ -102,8 +103,8 @@ class ContentsBodies(Bodies):
 
     def streamed(self, said: Said, turn: int) -> Reply:  # noqa: ARG002  # for overriding
         """Return a stream."""
-        texts: list[JsonObject] = [{"text": piece} for piece in said.pieces]
-        thoughts: list[JsonObject] = [{"text": piece, "thought": True} for piece in said.thoughts]
+        texts: list[JsonObject] = [{"text": piece} for piece in joined(said.pieces, BITE)]
+        thoughts: list[JsonObject] = [{"text": piece, "thought": True} for piece in joined(said.thoughts, BITE)]
         parts = self._parts(said, texts, thoughts)
         calls = [part for part in parts if "functionCall" in part]  # all in one frame
         *before, last = [*([part] for part in parts if part not in calls), *([calls] if calls else [])] or [[]]

@@ -9,11 +9,13 @@ from typing import ClassVar
 from pydantic import JsonValue
 
 from core_llm_conformance.documented.bodies import Bodies
-from core_llm_conformance.documented.said import Called, Failed, JsonObject, Said
+from core_llm_conformance.documented.said import Called, Failed, JsonObject, Said, joined
 from core_llm_conformance.documented.usual import MODELS
 from core_llm_conformance.recording.descriptions import Reply, as_object, json_reply, sse
 
 GOOD = 200
+BITE = 10
+"""Characters that a delta has at least."""
 FRESH = 3
 """Tokens of a request that neither come from the cache nor go into it: what follows the last mark."""
 PADDING = 16
@@ -151,13 +153,13 @@ class MessagesBodies(Bodies):
         """Yield what a block is made of, piece by piece; a source comes before the text that relies on it."""
         match block["type"]:
             case "thinking":
-                for thought in said.thoughts:
+                for thought in joined(said.thoughts, BITE):
                     yield {"type": "thinking_delta", "thinking": thought}
                 yield {"type": "signature_delta", "signature": said.seal}
             case "text":
                 if said.source:
                     yield {"type": "citations_delta", "citation": self.citation(said)}
-                for piece in said.pieces:
+                for piece in joined(said.pieces, BITE):
                     yield {"type": "text_delta", "text": piece}
             case "tool_use" | "server_tool_use":
                 call = next((call for call in said.calls if call.id == block["id"]), None)

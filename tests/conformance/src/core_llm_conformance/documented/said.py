@@ -144,3 +144,13 @@ class Failed:
         status = None if self.status < FIRST_ERROR else self.status
         error = ExpectedError("provider", self.message, type_, code, status)
         return Expected(text=self.after, error=error, id=answer_id, model=model)
+
+
+def joined(pieces: list[str], least: int) -> list[str]:
+    """Return pieces of `least` characters or more, but for the last: how a provider streams that waits for more."""
+    found = [""]
+    for piece in pieces:
+        if len(found[-1]) >= least:
+            found.append("")
+        found[-1] += piece
+    return [piece for piece in found if piece]
