@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -142,8 +143,9 @@ def test_plugin_uses_public_doors(plugin: Path) -> None:
 def test_plugin_has_the_usual_files(plugin: Path) -> None:
     """Who has read one plugin finds everything in the next."""
     source = f"src/plugin_{plugin.name.replace('-', '_')}"
-    usual = {"LICENSE", "README.md", "pyproject.toml", "tests/test_provider.py"}
-    usual |= {f"{source}/{name}" for name in ("__init__.py", "_provider.py", "py.typed")}
+    usual = {"LICENSE", "README.md", "pyproject.toml", f"{source}/__init__.py", f"{source}/py.typed"}
+    if "core_llm.providers" in tomllib.loads((plugin / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"]:
+        usual |= {f"{source}/_provider.py", "tests/test_provider.py", "tests/test_conformance.py"}
     assert {name for name in usual if not (plugin / name).is_file()} == set()
 
 

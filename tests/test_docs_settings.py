@@ -41,7 +41,7 @@ from plugin_openrouter import OpenRouter
 PAGE = Path(__file__).resolve().parents[1] / "docs/reference/settings.md"
 COLUMNS: Mapping[str, tuple[Provider, str]] = {
     "OpenAI Responses": (OpenAI(), "gpt-5.1"),
-    "OpenAI Chat": (OpenAI(), "gpt-4.1"),
+    "OpenAI Chat": (OpenAI(), "gpt-4o"),
     "Azure": (Azure(), "my-deployment"),
     "Grok": (Grok(), "grok-3"),
     "OpenRouter": (OpenRouter(), "deepseek/deepseek-chat"),

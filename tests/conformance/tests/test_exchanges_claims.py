@@ -97,6 +97,15 @@ def test_a_cassette_under_another_name_is_caught(copied: Target) -> None:
     assert "its head says 'text'" in caught(check_claim, copied, BY_NAME["usage"])
 
 
+def test_a_cassette_of_another_model_is_caught(copied: Target) -> None:
+    """What is documented is of the model that the class names; what was recorded says who answered."""
+    path = copied.cassettes / "usage.yaml"
+    path.write_text(path.read_text("utf-8").replace("model: acme-1\n  date", "model: other-1\n  date"), "utf-8")
+    assert "its head says 'other-1'" in caught(check_claim, copied, BY_NAME["usage"])
+    path.write_text(path.read_text("utf-8").replace("origin: documented", "origin: recorded"), "utf-8")
+    check_claim(copied, BY_NAME["usage"])
+
+
 def test_a_missing_form_of_answer_is_caught(copied: Target) -> None:
     """A wire that has both shows both."""
     path = copied.cassettes / "text.yaml"

@@ -34,7 +34,10 @@ class OpenAICompatible(Provider):
     needs_api_key = False
     wire_format = CompatibleChat
     capabilities: ClassVar[Mapping[str, Capabilities]] = {
-        "*": Capabilities(settings=dict.fromkeys(("reasoning_budget", "cache_key", "cache_ttl"), "unsupported")),
+        "*": Capabilities(
+            token_counting="unsupported",
+            settings=dict.fromkeys(("reasoning_budget", "cache_key", "cache_ttl"), "unsupported"),
+        ),
     }
     options: ClassVar[Mapping[str, str]] = {
         "max_tokens_field": "field for the bound on output tokens, if not max_tokens",

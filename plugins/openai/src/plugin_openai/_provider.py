@@ -51,7 +51,9 @@ NOT_REASONING = Capabilities(
 HEARS = Capabilities(audio_input="supported", image_input="unsupported", reasoning="unsupported")
 """Pages of the models `gpt-audio`, `gpt-4o-audio-preview`."""
 SEARCHES = Capabilities(
-    citations="supported", untested={"citations": "whether a stream of Chat Completions has sources is not documented"}
+    image_input="unknown",
+    citations="supported",
+    untested={"citations": "whether a stream of Chat Completions has sources is not documented"},
 )
 """Guide "Web search": in Chat Completions only these models search."""
 
@@ -86,6 +88,7 @@ class OpenAI(Provider):
             settings={"top_k": "unsupported", "reasoning_budget": "unsupported"},
         ),
         "gpt-4.1*": GENERAL.merged(NOT_REASONING),
+        "gpt-4o*": Capabilities(image_input="supported"),
         "gpt-audio*": HEARS,
         "gpt-4o*-audio*": HEARS,
         "*-search-*": SEARCHES,
