@@ -25,8 +25,17 @@ def metadata(package: Path) -> Mapping[str, Any]:
     return tomllib.loads((package / "pyproject.toml").read_text(encoding="utf-8"))
 
 
+def entry_point_groups(package: Path) -> Mapping[str, Mapping[str, str]]:
+    """Return group → name → target of a distribution's entry points."""
+    groups: Mapping[str, Mapping[str, str]] = metadata(package)["project"].get("entry-points", {})
+    return groups
+
+
+PROVIDERS = [plugin for plugin in PLUGINS if "core_llm.providers" in entry_point_groups(plugin)]
+"""The plugins that bring models; the others bring something else, and some are only given to a client."""
 each_package = pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
 each_plugin = pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)
+each_provider = pytest.mark.parametrize("plugin", PROVIDERS, ids=lambda plugin: plugin.name)
 
 
 @each_package
@@ -78,17 +87,17 @@ def test_plugin_is_named_after_its_folder(plugin: Path) -> None:
     project = metadata(plugin)["project"]
     import_name = f"plugin_{plugin.name.replace('-', '_')}"
     assert project["name"] == f"plugin-{plugin.name}"
-    for group in project["entry-points"].values():
+    for group in entry_point_groups(plugin).values():
         assert all(target.partition(":")[0].partition(".")[0] == import_name for target in group.values())
 
 
-@each_plugin
+@each_provider
 def test_errors_name_the_right_package(plugin: Path) -> None:
     """Where the core suggests a package for a provider of this repository, it is the one that has it."""
     lines = (CORE / "src/core_llm/known_providers.txt").read_text(encoding="utf-8").splitlines()
     known = dict(line.split() for line in lines)
     project = metadata(plugin)["project"]
-    for provider in project["entry-points"]["core_llm.providers"]:
+    for provider in entry_point_groups(plugin)["core_llm.providers"]:
         assert known.get(provider, project["name"]) == project["name"]
 
 
@@ -102,9 +111,7 @@ def test_this_core_satisfies_every_plugin(package: Path) -> None:
 
 def test_every_provider_of_this_repository_is_installed() -> None:
     """The environment that these tests run in has all plugins."""
-    declared = {
-        name for plugin in PLUGINS for name in metadata(plugin)["project"]["entry-points"]["core_llm.providers"]
-    }
+    declared = {name for plugin in PROVIDERS for name in entry_point_groups(plugin)["core_llm.providers"]}
     assert declared == {entry.name for entry in entry_points(group="core_llm.providers")}
 
 
