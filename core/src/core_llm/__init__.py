@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         InvalidRequestError,
         InvalidSettingError,
         InvalidToolCallError,
+        LaggedError,
         MalformedResponseError,
         MissingAPIKeyError,
         NotFoundError,
@@ -201,6 +202,7 @@ __all__ = [
     "InvalidRequestError",
     "InvalidSettingError",
     "InvalidToolCallError",
+    "LaggedError",
     "Limits",
     "LocalChannel",
     "LocalProvider",
@@ -325,7 +327,7 @@ _HOMES = {
     "_embeddings": "EmbedRequest Embeddings cosine_similarity most_similar",
     "_errors": "AbortedError AuthenticationError BadRequestError BusyError ConfigError ConnectError ContentFilterError"
     " ContextLengthError CoreLLMError DuplicateProviderError InvalidRequestError InvalidSettingError"
-    " InvalidToolCallError MalformedResponseError MissingAPIKeyError NotFoundError OverloadedError"
+    " InvalidToolCallError LaggedError MalformedResponseError MissingAPIKeyError NotFoundError OverloadedError"
     " PermissionDeniedError PluginError PluginLoadError ProviderError RateLimitError RequestTooLargeError"
     " ResponseError ServerError StatusError StreamGrammarError StreamInterruptedError TimeoutExceededError"
     " TransportError UnknownProviderError UnsupportedError",

@@ -11,6 +11,7 @@
     │   ├── DuplicateProviderError
     │   └── UnknownProviderError
     ├── AbortedError                   you stopped it (.reason, .kind, .partial)
+    ├── LaggedError                    a consumer of a shared stream fell too far behind the others
     ├── StreamGrammarError             a stream of events broke the event grammar (a bug in a plugin)
     └── ProviderError                  the provider, or the way to it, failed
         ├── BusyError                  it had to wait for its turn, and was not to (.retry_after)
@@ -174,6 +175,10 @@ class StreamGrammarError(CoreLLMError):
         super().__init__(message)
         self.event_number = event_number
         self.rule = rule
+
+
+class LaggedError(CoreLLMError):
+    """A consumer of a shared stream (`core_llm.transforms.tee`) fell too far behind, and its events were not kept."""
 
 
 class AbortedError(CoreLLMError):

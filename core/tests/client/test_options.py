@@ -19,7 +19,8 @@ from core_llm import (
     TextPart,
     ToolSpec,
 )
-from core_llm._options import Prompt, as_limits, as_messages, build_request
+from core_llm._options import Prompt, as_messages, build_request
+from core_llm._stream_config import as_limits
 
 PICTURE = FilePart(media_type="image/png", data=b"\x89PNG")
 YES = Message.assistant("Yes?")

@@ -249,4 +249,4 @@ def test_what_are_no_callbacks_is_refused(given: object) -> None:
     with pytest.raises(InvalidSettingError, match="callbacks must be Callbacks, such as"):
         Client(config=config(), callbacks=given)  # type: ignore[arg-type]
     with pytest.raises(InvalidSettingError, match="callbacks must be Callbacks, such as"):
-        Client(config=config(), providers=[Tiny]).stream("tiny:m", "Hi", callbacks=given)  # type: ignore[arg-type]
+        Client(config=config(), providers=[Tiny]).stream("tiny:m", "Hi", callbacks=given)  # type: ignore[call-overload]

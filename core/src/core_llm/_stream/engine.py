@@ -46,6 +46,8 @@ def run(call: CallState) -> Steps:
         except CoreLLMError as raised:
             yield Close(is_reusable=False)
             settle(call)
+            if late := call.take_late():
+                yield late
             call.annotate(raised, len(history) + 1)
             raise call.failed(raised) from raised.__cause__
         finally:
@@ -57,6 +59,9 @@ def run(call: CallState) -> Steps:
         following = next_attempt(call, history)
         if following is None:
             settle(call)
+        if late := call.take_late():
+            yield late
+        if following is None:
             raise call.failed(final_error(history))
         yield from go_on(call, following, history)
 

@@ -59,6 +59,7 @@ def settle(call: CallState) -> None:
     except Exception:  # noqa: BLE001  # the answer is broken already; its deltas are kept in any case
         return
     call.accumulator.add(ends)
+    call.late = [event for event in ends if not isinstance(event, PartEnd | UsageUpdate)]
 
 
 def resume_point(call: CallState) -> ResumePoint | None:

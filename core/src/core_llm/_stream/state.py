@@ -53,6 +53,7 @@ class CallState:
         raw: What the provider said, kept where transforms change it and it may have to be given back.
         kept: The decoder that goes on in the next attempt.
         unsettled: That of a stream that broke, whose open parts are not closed yet; `left_open` says which they were.
+        late: What transforms held back of a stream that broke, for the consumer to have before anything else.
         response: The whole response, once the call has succeeded.
         decoder: Of the current attempt's stream.
         had_content: Whether the consumer was given content; from then on nothing may be retried in silence.
@@ -76,6 +77,7 @@ class CallState:
         self.kept: Decoder | None = None
         self.unsettled: Decoder | None = None
         self.left_open: frozenset[int] = frozenset()
+        self.late: list[StreamEvent] = []
         self.meter = TokenMeter.of(plan.signal)
         self.is_watched = self._needs_events()
         self.response: Response | None = None
@@ -171,6 +173,13 @@ class CallState:
             return self.response
         present = record_of(self.plan, self.attempt, self.usage, self.error)
         return self.ledger.whole(self.accumulator.snapshot(), present)
+
+    def take_late(self) -> list[StreamEvent]:
+        """Return what transforms held back of a stream that broke, once; the response has it already."""
+        late, self.late = self.late, []
+        if late and self.pipeline is not None:
+            self.pipeline.audience.events(late)
+        return late
 
     def leave(self, usage: Usage | None) -> None:
         """Give back what the attempt holds of the limits in number or rate."""
