@@ -133,7 +133,7 @@ def core_llm(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def test_the_verb_says_what_to_do_next(tmp_path: Path) -> None:
     """What was written, what to look at first, and the three commands after that."""
     done = core_llm("new-plugin", "acme", "--wire", "local", "--directory", "here", "--no-report", cwd=tmp_path)
-    assert (done.stderr, done.returncode) == ("", 0)
+    assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("wrote plugin-acme into here/plugin-acme, 10 files; to begin with:\n")
     assert done.stdout.endswith("  cd here/plugin-acme\n  pip install -e . --group test --group lint\n  pytest\n")
 
