@@ -108,20 +108,9 @@ class Calls:
         Raises:
             ConfigError: The configuration is wrong; says what, and in which layer.
         """
-        known = ClientOptions.__annotations__
-        if unknown := sorted(set(options) - set(known)):
-            msg = f"a client takes no {', '.join(unknown)}; it takes {', '.join(sorted(known))}, http_client"
-            raise InvalidSettingError(msg)
-        names = ("transport", "max_retries", "retries", "recovery", "on_unsupported", "on_busy")
-        arguments = {name: options[name] for name in names if name in options}  # type: ignore[literal-required]  # they are
-        if (fallback := as_fallback(options.get("fallback"))) is not None:
-            arguments["fallback"] = fallback
-        config = options.get("config")
-        loaded = config if isinstance(config, Config) else Config.load(arguments=config)
-        if arguments:
-            loaded = loaded.with_arguments(arguments)
+        fallback = as_fallback(options.get("fallback"))
         self._registry = PluginRegistry(
-            loaded, providers=options.get("providers", ()), plugins=options.get("plugins", ())
+            _loaded(options, fallback), providers=options.get("providers", ()), plugins=options.get("plugins", ())
         )
         self._registry.load_plugins()
         self._clock = options.get("clock", CLOCK)
@@ -226,24 +215,28 @@ class Calls:
         own_options = _own_options(target, request)
         if is_local and own_options:  # it builds its own request, so it merges them itself
             request = request.model_copy(update={"provider_options": {provider.endpoint: own_options}})
+        plan = self._plan_of(target, request, options)
+        plan.target = again
+        plan.recovery = as_recovery(options.get("recovery")) or self.values.recovery
+        plan.provider_options = own_options
+        plan.can_stream = target.capabilities.streaming != "unsupported"
         given = cast("Sequence[EventTransform]", as_functions("transforms", options.get("transforms")))
-        fresh_transforms = partial(self._transforms, provider.endpoint, target.model, given)
+        plan.fresh_transforms = partial(self._transforms, provider.endpoint, target.model, given)
+        plan.transforms = plan.fresh_transforms()
+        return plan
+
+    def _plan_of(self, target: Target, request: Request, options: Mapping[str, object]) -> CallPlan:
+        """Return what the plans of all kinds of calls have in common."""
         return CallPlan(
-            provider=provider,
+            provider=target.provider,
             request=request,
             limits=merged_limits(target.limits, options),
             signal=cast("Signal | None", options.get("signal")),
             policy=StandardPolicy(self._clock.random),
             rules=target.rules_for(options),
             keys=target.keys,
-            recovery=as_recovery(options.get("recovery")) or self.values.recovery,
-            target=again,
             credentials=target.credentials_now(),
-            provider_options=own_options,
-            can_stream=target.capabilities.streaming != "unsupported",
-            transforms=fresh_transforms(),
-            fresh_transforms=fresh_transforms,
-            gate=self._gate.opened(provider, target.model),
+            gate=self._gate.opened(target.provider, target.model),
             on_busy=as_on_busy(options.get("on_busy")) or self.values.on_busy,
             clock=self._clock,
         )
@@ -270,19 +263,7 @@ class Calls:
         check_exchange_options(options)
         target = self._targets.of(provider_name, "")
         options = self._defaults.restricted(target.provider.endpoint, options, _OF_EXCHANGES)
-        return CallPlan(
-            provider=target.provider,
-            request=Request(model="", messages=()),
-            limits=merged_limits(target.limits, options),
-            signal=cast("Signal | None", options.get("signal")),
-            policy=StandardPolicy(self._clock.random),
-            rules=target.rules_for(options),
-            keys=target.keys,
-            credentials=target.credentials_now(),
-            gate=self._gate.opened(target.provider, target.model),
-            on_busy=as_on_busy(options.get("on_busy")) or self.values.on_busy,
-            clock=self._clock,
-        )
+        return self._plan_of(target, Request(model="", messages=()), options)
 
     def embed_plan(
         self, model: str, inputs: str | Sequence[str], options: Mapping[str, object]
@@ -302,25 +283,25 @@ class Calls:
             request = request.model_copy(update={"provider_options": {provider.endpoint: own_options}})
         if (options.get("on_unsupported") or self.values.on_unsupported) == "drop":
             request = request.restricted(provider.embed_fields(target.model))
-        plan = CallPlan(
-            provider=provider,
-            request=Request(
-                model=target.model,
-                messages=(),
-                extra_headers=request.extra_headers,
-                extra_query=request.extra_query,
-            ),
-            limits=merged_limits(target.limits, options),
-            signal=cast("Signal | None", options.get("signal")),
-            policy=StandardPolicy(self._clock.random),
-            rules=target.rules_for(options),
-            keys=target.keys,
-            credentials=target.credentials_now(),
-            gate=self._gate.opened(target.provider, target.model),
-            on_busy=as_on_busy(options.get("on_busy")) or self.values.on_busy,
-            clock=self._clock,
+        bare = Request(
+            model=target.model, messages=(), extra_headers=request.extra_headers, extra_query=request.extra_query
         )
-        return plan, request
+        return self._plan_of(target, bare, options), request
+
+
+def _loaded(options: ClientOptions, fallback: Fallback | None) -> Config:
+    """Return the configuration of a client with what it was given over it."""
+    known = ClientOptions.__annotations__
+    if unknown := sorted(set(options) - set(known)):
+        msg = f"a client takes no {', '.join(unknown)}; it takes {', '.join(sorted(known))}, http_client"
+        raise InvalidSettingError(msg)
+    names = ("transport", "max_retries", "retries", "recovery", "on_unsupported", "on_busy")
+    arguments = {name: options[name] for name in names if name in options}  # type: ignore[literal-required]  # they are
+    if fallback is not None:
+        arguments["fallback"] = fallback
+    config = options.get("config")
+    loaded = config if isinstance(config, Config) else Config.load(arguments=config)
+    return loaded.with_arguments(arguments) if arguments else loaded
 
 
 def _check_model(model: object) -> None:

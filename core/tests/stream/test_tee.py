@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -225,3 +227,13 @@ def test_a_thousand_shared_and_dropped_streams_leave_nothing() -> None:
     del first, second
     gc.collect()
     assert not [each for each in gc.get_objects() if isinstance(each, transforms.Tee)]
+
+
+def test_a_sync_program_imports_no_event_loop_for_it() -> None:
+    """What is for async is imported when it is used, and there is nothing else."""
+    code = (
+        "import sys; from core_llm import transforms; transforms.tee([]); transforms.debounce(1)([]);"
+        "assert not {'anyio', 'trio'} & set(sys.modules); assert transforms.AsyncTee.__name__ == 'AsyncTee';"
+        "assert 'anyio' in sys.modules; assert not hasattr(transforms, 'nothing')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=GUARD)

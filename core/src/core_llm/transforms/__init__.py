@@ -30,9 +30,11 @@ from core_llm.transforms._tee import Branch, Tee
 from core_llm.transforms._transform import Step, Transform
 
 if TYPE_CHECKING:
-    from core_llm.transforms._async_tee import AsyncTee
+    from core_llm.transforms._async_tee import AsyncBranch, AsyncTee
 
 __all__ = [
+    "AsyncBranch",
+    "AsyncTee",
     "AsyncTransformed",
     "Branch",
     "OnLag",
@@ -178,3 +180,15 @@ def _is_number(figure: object) -> bool:
 def _check_count(name: str, figure: object) -> None:
     if not isinstance(figure, int) or isinstance(figure, bool) or figure < 1:
         raise InvalidSettingError(f"{name} must be a whole number of 1 or more, not {figure!r}")
+
+
+if not TYPE_CHECKING:  # a type checker would take any name for a public one
+
+    def __getattr__(name: str) -> object:
+        """Import what is for async programs only when it is used."""
+        if name not in ("AsyncBranch", "AsyncTee"):
+            msg = f"module 'core_llm.transforms' has no attribute {name!r}"
+            raise AttributeError(msg)
+        from core_llm.transforms import _async_tee  # noqa: PLC0415  # brings an event loop with it
+
+        return getattr(_async_tee, name)
