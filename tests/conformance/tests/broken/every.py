@@ -13,6 +13,8 @@ from . import (
     packaged,
     refused,
     requests,
+    subtle_answers,
+    subtle_requests,
     texts,
     thoughts,
     usage,
@@ -20,6 +22,7 @@ from . import (
 from .bugs import BUGS, Bug
 
 __all__ = ["BUGS", "PLAIN", "SUBTLE", "Bug"]
-_ROOMS = (calls, declared, endings, errors, impure, kept, others, packaged, refused, requests, texts, thoughts, usage)
+_ROOMS = (calls, declared, endings, errors, impure, kept, others, packaged, refused, requests, subtle_answers)
+_MORE_ROOMS = (subtle_requests, texts, thoughts, usage)
 PLAIN = [bug for bug in BUGS if not bug.is_subtle]
 SUBTLE = [bug for bug in BUGS if bug.is_subtle]

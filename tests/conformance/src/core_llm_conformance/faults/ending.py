@@ -6,6 +6,8 @@ import random
 from bisect import bisect_right
 from collections.abc import Iterator
 
+from pydantic import JsonValue
+
 from core_llm import Response, StreamInterruptedError, TextDelta, ToolCallPart
 from core_llm_conformance.compare import differences
 from core_llm_conformance.faults import rules
@@ -33,7 +35,8 @@ ENDINGS: dict[Ending, str] = {
 def check_truncation(target: Target, shown: Shown) -> None:
     """Check that an answer that ends cleanly is a success only if its terminal marker has come: after every frame."""
     for subject in subjects(target, shown):
-        run(subject, [*_cut_off(subject, "end"), *_cut_inside(subject, "end"), *_cut_arguments(subject)])
+        trials = [*_cut_off(subject, "end"), *_cut_inside(subject, "end"), *_cut_arguments(subject)]
+        run(subject, [*trials, *_stopped(subject)])
 
 
 def check_reset(target: Target, shown: Shown) -> None:
@@ -72,6 +75,32 @@ def _cut_arguments(subject: Subject) -> Iterator[Trial]:
                 body = framed.with_pieces([*framed.pieces[:at], shorter], is_ended=False)
                 told = grown[at].arguments + came[:length]
                 yield _trial(subject, body.body, at, "end", f"cut off where the arguments of calls are {told!r}")
+
+
+def _stopped(subject: Subject) -> Iterator[Trial]:
+    """Let the limit of tokens stop the answer before the arguments of its only call: that is not complete then."""
+    framed, grown, raw = subject.framed, subject.grown, subject.whole.raw_finish_reason
+    word = _word_of_the_limit(subject)
+    kept = [piece for at, piece in enumerate(framed.pieces) if grown[at].arguments == grown[at + 1].arguments]
+    if word is None or raw is None or len(kept) == len(framed.pieces) or len(subject.whole.tool_calls) != 1:
+        return
+
+    def stopped(value: JsonValue) -> JsonValue:
+        for path, leaf in leaves(value):
+            value = with_leaf(value, path, word) if leaf == raw else value
+        return value
+
+    spoilt = framed.with_pieces(kept).with_changed(stopped)
+    fault = f"without the arguments of calls, and with the reason {word!r}"
+    yield Trial(rules.TRUE_CALLS, fault, subject.answer(spoilt), lambda _: None, spoilt)  # the rule holds always
+
+
+def _word_of_the_limit(subject: Subject) -> str | None:
+    """Return the word by which this provider says that the limit of tokens has stopped an answer, if it was shown."""
+    if not subject.target.has_cassette("max_tokens"):
+        return None
+    heads = [interaction.head.expected for interaction in subject.target.cassette("max_tokens").of("stream")]
+    return next((head.raw_finish_reason for head in heads if head is not None), None)
 
 
 def _trial(subject: Subject, body: bytes, count: int, ending: Ending, fault: str) -> Trial:

@@ -22,6 +22,7 @@ FRAMED = "a wire says how its answers are framed, so that the core takes them ap
 SAME = "the same bytes make the same events and the same response, however they are cut"
 DRESSED = "what the framing allows changes nothing: line ends, comments, blank lines, pings"
 UNKNOWN = "what a later version of the API may add is passed over: events, fields, values"
+EXACT = "what an answer says comes out as it says it, whatever it is: texts, arguments, id, model"
 NO_SUCCESS = "a stream that ends before its terminal marker is a StreamInterruptedError, never a success"
 COMPLETE = "once the terminal marker has come the answer is complete, whatever happens then"
 PARTIAL = "an error's partial response is what had come, no more and no less"

@@ -10,6 +10,7 @@ from core_llm_conformance.faults import (
     cutting,
     damage,
     ending,
+    exact,
     leaving,
     local,
     pool,
@@ -70,6 +71,11 @@ class FaultTests(SuiteBase):
     def test_unknown_values(self, target: Target, shown: Shown) -> None:
         """A finish reason that nobody knows is ``other``, and the answer stays whole."""
         strange.check_unknown_values(target, shown)
+
+    @each("shown", streams)
+    def test_values_are_exact(self, target: Target, shown: Shown) -> None:
+        """Texts, arguments, id and model come out as the answer says them, letter by letter."""
+        exact.check_values_are_exact(target, shown)
 
     @each("shown", streams)
     def test_truncation(self, target: Target, shown: Shown) -> None:

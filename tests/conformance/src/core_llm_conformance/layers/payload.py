@@ -5,7 +5,7 @@ from __future__ import annotations
 from core_llm_conformance.base import SuiteBase
 from core_llm_conformance.contract.keys import sending
 from core_llm_conformance.each import each
-from core_llm_conformance.payload import choices, extras, forms, history, knobs, parts
+from core_llm_conformance.payload import choices, extras, forms, history, knobs, parts, told
 from core_llm_conformance.payload.knobs import Knob
 from core_llm_conformance.payload.parts import Marked
 from core_llm_conformance.target import Target
@@ -98,3 +98,18 @@ class PayloadTests(SuiteBase):
     def test_results_belong_to_their_calls(self, target: Target, tools: object) -> None:  # noqa: ARG002
         """The id in a tool's result is that of its call."""
         history.check_results_belong_to_their_calls(target)
+
+    @each("tools", history.talking_tools)
+    def test_results_are_exact(self, target: Target, tools: object) -> None:  # noqa: ARG002
+        """The result of a tool is sent as it is, and be it empty."""
+        told.check_results_are_exact(target)
+
+    @each("role", told.roles)
+    def test_roles_are_told(self, target: Target, role: str) -> None:
+        """What the model and the system prompt say is not sent as if the user said it."""
+        told.check_roles_are_told(target, role)
+
+    @each("feature", told.kinds)
+    def test_media_types_are_told(self, target: Target, feature: str) -> None:
+        """A file is said to be of the media type that it is."""
+        told.check_media_types_are_told(target, feature)

@@ -49,6 +49,16 @@ MARKED_TOOL = ToolSpec(
         "required": ["mark_property"],
     },
 )
+DEEP_TOOL = ToolSpec(
+    name="deep_tool",
+    description=f"{'What it does. ' * 150}mark-described",
+    parameters={
+        "type": "object",
+        "properties": {"place": {"$ref": "#/$defs/Place"}},
+        "required": ["place"],
+        "$defs": {"Place": {"type": "object", "properties": {"name": {"type": "string", "description": "mark-deep"}}}},
+    },
+)
 MARKED_OUTPUT = OutputSchema(
     name="mark_output",
     json_schema={"type": "object", "properties": {"mark_field": {"type": "integer"}}, "required": ["mark_field"]},
@@ -138,6 +148,16 @@ MARKED = (
         ("mark_tool", "mark-description", "mark_property", "mark-property-says", "get_weather"),
         ("tools",),
         {"tools": [MARKED_TOOL, TOOL]},
+    ),
+    Marked(
+        "long", (Message.user(f"mark-begin {'x ' * 50_000} mark-end"),), ("mark-begin", "mark-end"), is_ordered=True
+    ),
+    Marked(
+        "long_description",
+        (Message.user("mark-question"),),
+        ("mark-described", "mark-deep"),
+        ("tools",),
+        {"tools": [DEEP_TOOL]},
     ),
     Marked(
         "named_tool",

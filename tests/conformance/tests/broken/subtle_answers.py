@@ -1,0 +1,383 @@
+"""Subtly broken in reading answers: right on every recorded answer, and wrong on one that is a little different."""
+
+from __future__ import annotations
+
+import html
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+
+from pydantic_core import from_json, to_json
+
+from core_llm import PartEnd, StreamEvent, ToolCall, ToolCallPart, Usage
+from core_llm.wire import ChatDecoder, Frame, JSONObject, JSONValue, as_object, as_objects, as_text
+
+from ..twin.acme import AcmeWire
+from ..twin.zenith import ZenithDecoder, ZenithWire
+from .bugs import bug
+
+EXACT = "test_values_are_exact[text-stream]"
+CALLS_EXACT = "test_values_are_exact[tool_call-stream]"
+
+
+def _changed(event: StreamEvent, change: Callable[[ToolCallPart], ToolCallPart]) -> StreamEvent:
+    """Return an event whose complete call is another."""
+    match event:
+        case ToolCall(part_index=index, call=call):
+            return ToolCall(index, change(call))
+        case PartEnd(part_index=index, part=ToolCallPart(is_complete=True) as call):
+            return PartEnd(index, change(call))
+        case _:
+            return event
+
+
+@bug("vercel/ai#6687: fired when the JSON is valid", CALLS_EXACT, says="arguments", subtle=True)
+class EndsWithTheBrace(ZenithDecoder):
+    """A call ends with the first piece that makes its arguments valid JSON, and what follows is lost."""
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(provider)
+        self._depth, self._is_whole = 0, False
+
+    def feed_object(self, line: JSONObject) -> Sequence[StreamEvent]:
+        """Take a line."""
+        if line.get("line") == "call":
+            self._depth, self._is_whole = 0, False
+        if line.get("line") != "input":
+            return super().feed_object(line)
+        if self._is_whole:
+            return ()
+        piece = as_text(line.get("piece"))
+        self._depth += piece.count("{") - piece.count("}")  # also those within a text
+        self._is_whole = self._depth == 0
+        return super().feed_object(line)
+
+
+@bug(
+    "users-pains 14: a fragment with the name again",
+    "test_scenario[tool_call-stream]",
+    says="get_weatherget",
+    subtle=True,
+)
+class NameAppended(ZenithDecoder):
+    """A name that comes with every fragment is appended to itself."""
+
+    def feed_object(self, line: JSONObject) -> Sequence[StreamEvent]:
+        """Take a line."""
+        if line.get("line") == "call":
+            self._name = as_text(line.get("tool"))
+        if line.get("line") == "input":
+            self._name += self._name
+        return [self._named(event) for event in super().feed_object(line)]
+
+    def close(self) -> Sequence[StreamEvent]:
+        """End the calls."""
+        return [self._named(event) for event in super().close()]
+
+    def _named(self, event: StreamEvent) -> StreamEvent:
+        return _changed(event, lambda call: call.model_copy(update={"name": self._name}))
+
+
+@bug("wire-quirks, Azure: empty id in some chunks", EXACT, says="id is", subtle=True)
+class IdOfTheLastFrame(ChatDecoder):
+    """The answer's id is that of the last frame, which may have none."""
+
+    def feed_object(self, chunk: JSONValue, event: str = "", *, content: str = "delta") -> Sequence[StreamEvent]:
+        """Take a frame."""
+        events = super().feed_object(chunk, event, content=content)
+        self.id = as_text(as_object(chunk).get("id")) or None
+        return events
+
+
+@bug("the design: `model` is the one that answers", EXACT, says="model is", subtle=True)
+class ModelOfTheRequest(ChatDecoder):
+    """The model is the one that was asked, also where another answered."""
+
+    def close(self) -> Sequence[StreamEvent]:
+        """End the answer."""
+        self.model = self._request.model
+        return super().close()
+
+
+@bug("the exchanges: the id that the support asks for", EXACT, says="id is", subtle=True)
+class IdMadeUp(ZenithDecoder):
+    """The answer's id is a constant that the recordings happen to have."""
+
+    def _close(self, line: JSONObject) -> Sequence[StreamEvent]:
+        self.id = "answer-1"
+        return super()._close(line)
+
+
+@bug("users-pains 12: letters are others", EXACT, says="text is", subtle=True)
+class Normalised(ZenithDecoder):
+    """Letters with marks are composed, so that the text is not the model's any more."""
+
+    def feed_object(self, line: JSONObject) -> Sequence[StreamEvent]:
+        """Take a line."""
+        words = line.get("words")
+        return super().feed_object(
+            {**line, "words": unicodedata.normalize("NFC", words)} if isinstance(words, str) else line
+        )
+
+
+@bug("the exchanges: code in an answer", EXACT, says="text is", subtle=True)
+class Unescaped(ZenithDecoder):
+    """What looks like HTML is unescaped, and code in an answer is another."""
+
+    def feed_object(self, line: JSONObject) -> Sequence[StreamEvent]:
+        """Take a line."""
+        words = line.get("words")
+        return super().feed_object({**line, "words": html.unescape(words)} if isinstance(words, str) else line)
+
+
+@bug("wire-quirks, Anthropic: trailing whitespace", EXACT, says="text is", subtle=True)
+class FirstSpaceStripped(ChatDecoder):
+    """White space at the beginning of an answer is dropped."""
+
+    def _read_content(self, value: JSONValue) -> Sequence[StreamEvent]:
+        if self._open != "text" and isinstance(value, str):
+            value = value.lstrip()
+            if not value:
+                return ()
+        return super()._read_content(value)
+
+
+@bug("wire-quirks: a line end is a line end", EXACT, says="text is", subtle=True)
+class LineEndsTidied(ZenithDecoder):
+    """CRLF within a text becomes LF."""
+
+    def feed_object(self, line: JSONObject) -> Sequence[StreamEvent]:
+        """Take a line."""
+        words = line.get("words")
+        return super().feed_object({**line, "words": words.replace("\r\n", "\n")} if isinstance(words, str) else line)
+
+
+@bug("the design: arguments are what the model wrote", CALLS_EXACT, says="arguments", subtle=True)
+class NumbersAsFloats(ZenithDecoder):
+    """Numbers in arguments are floats, and a long id loses its last digits."""
+
+    def close(self) -> Sequence[StreamEvent]:
+        """End the calls."""
+        return [_changed(event, self._with_floats) for event in super().close()]
+
+    @staticmethod
+    def _with_floats(call: ToolCallPart) -> ToolCallPart:
+        said = {name: float(v) if type(v) is int else v for name, v in (call.arguments or {}).items()}
+        return call.model_copy(update={"arguments": said})
+
+
+@bug("wire-quirks: null is not nothing", CALLS_EXACT, says="arguments", subtle=True)
+class NullsDropped(ZenithDecoder):
+    """Arguments that are null are left out."""
+
+    def close(self) -> Sequence[StreamEvent]:
+        """End the calls."""
+        return [_changed(event, self._without_nulls) for event in super().close()]
+
+    @staticmethod
+    def _without_nulls(call: ToolCallPart) -> ToolCallPart:
+        said = {name: value for name, value in (call.arguments or {}).items() if value is not None}
+        return call.model_copy(update={"arguments": said})
+
+
+@bug(
+    "users-pains 14: calls told apart by name",
+    "test_scenario[parallel_tool_calls-stream]",
+    says="tool_calls is",
+    subtle=True,
+)
+class OneCallAName(ZenithDecoder):
+    """Two calls of one tool in one answer are one."""
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(provider)
+        self._refs: dict[str, str] = {}
+        self._known: dict[str, str] = {}
+
+    def feed_object(self, line: JSONObject) -> Sequence[StreamEvent]:
+        """Take a line."""
+        ref = as_text(line.get("ref"))
+        if line.get("line") == "call":
+            self._refs[ref] = self._known.setdefault(as_text(line.get("tool")), ref)
+            if self._refs[ref] != ref:
+                return ()
+        return super().feed_object({**line, "ref": self._refs.get(ref, ref)} if ref else line)
+
+
+@bug(
+    "wire-quirks, Anthropic: the signature is of its own block",
+    "test_message_goes_back[reasoning-stream]",
+    says="c2VhbC0x",
+    subtle=True,
+)
+class SealOnTheText(ZenithDecoder):
+    """The signature is kept with the part that follows the one it is of."""
+
+    _seal: JSONValue = None
+
+    def feed_object(self, line: JSONObject) -> Sequence[StreamEvent]:
+        """Take a line."""
+        if line.get("line") == "seal":
+            self._seal = line.get("seal")
+            return ()
+        events = list(super().feed_object(line))
+        if line.get("line") == "say" and self._seal is not None:
+            events += self.parts.state("text", {"seal": self._seal})
+            self._seal = None
+        return events
+
+
+@bug(
+    "the design: stopped by the token limit, a call is not complete",
+    "test_truncation[tool_call-stream]",
+    says="is complete; the whole answer has none such",
+    subtle=True,
+)
+class WholeAtTheLimit(ZenithDecoder):
+    """A call without arguments is whole, also where the limit of tokens stopped the answer before they came."""
+
+    def close(self) -> Sequence[StreamEvent]:
+        """End the calls."""
+        events = list(self._calls.finish(is_final=self.is_complete))
+        return events + list(super().close())
+
+
+@bug(
+    "users-pains 29: waiting for what does not come",
+    subtle=True,
+    missed="a wire may have no last frame, so that waiting for the server to close is no fault of its own",
+)
+class NeverDone(ZenithDecoder):
+    """The end has come, and the stream is read until the server closes it."""
+
+    def feed_object(self, line: JSONObject) -> Sequence[StreamEvent]:
+        """Take a line."""
+        events = super().feed_object(line)
+        self.is_done = False
+        return events
+
+
+@bug(
+    "wire-quirks, Gemini: usage is cumulative, later chunks may drop fields",
+    subtle=True,
+    missed="no cassette of the twins reports its usage twice",
+)
+class StaleUsage(ChatDecoder):
+    """The first usage counts, and what a later one adds is passed over."""
+
+    def _read_usage(self, raw: JSONValue) -> list[StreamEvent]:
+        return [] if self.usage is not None else super()._read_usage(raw)
+
+
+@bug("users-pains 14: n > 1", subtle=True, missed="a second choice is of one wire, and none of its cassettes has one")
+class ChoicesMixed(ChatDecoder):
+    """The text of a second choice is mixed into that of the first."""
+
+    def feed_object(self, chunk: JSONValue, event: str = "", *, content: str = "delta") -> Sequence[StreamEvent]:
+        """Take a frame."""
+        for choice in as_objects(as_object(chunk).get("choices")):
+            choice["index"] = 0
+        return super().feed_object(chunk, event, content=content)
+
+
+@bug(
+    "wire-quirks, Anthropic: thinking between calls",
+    subtle=True,
+    missed="no cassette of the twins thinks twice in one answer",
+)
+class ThoughtsJoined(ZenithDecoder):
+    """What is thought after some text joins what was thought before it."""
+
+    _has_thought = False
+
+    def feed_object(self, line: JSONObject) -> Sequence[StreamEvent]:
+        """Take a line."""
+        if line.get("line") == "think" and self._has_thought and self.parts._open == {}:
+            return ()
+        self._has_thought = self._has_thought or line.get("line") == "say"
+        return super().feed_object(line)
+
+
+@bug(
+    "users-pains 30: plain and streamed differ",
+    "test_plain_equals_stream[cached_usage]",
+    "test_scenario[cached_usage-plain]",
+    says="cache_read",
+    subtle=True,
+)
+class PlainForgetsTheCache(ZenithWire):
+    """A plain answer leaves out one figure that a streamed one has."""
+
+    def decode_response(self, body: JSONObject, request: object) -> object:  # type: ignore[override]  # handed on
+        """Return the answer."""
+        for line in as_objects(body.get("lines")):
+            as_object(line.get("count")).pop("cached", None)
+        return super().decode_response(body, request)  # type: ignore[arg-type]  # it is a Request
+
+
+@bug("users-pains 49: the default of a table", "test_unknown_values[text-stream]", says="must be 'other'", subtle=True)
+class DefaultIsStop(AcmeWire):
+    """A reason that is not in the table is the commonest one."""
+
+    class decoder_type(ChatDecoder):  # noqa: N801  # the attribute's name
+        """Takes it for that."""
+
+        def close(self) -> Sequence[StreamEvent]:
+            """End the answer."""
+            if self.finish_reason == "other":
+                self.finish_reason = "stop"
+            return super().close()
+
+
+@bug("wire-quirks, xAI: total is not the sum", subtle=True, missed="totals of the twins' cassettes are sums")
+class TotalIgnored(AcmeWire):
+    """What the total counts and neither figure does is not counted."""
+
+    def read_usage(self, raw: JSONObject) -> Usage:
+        """Return the usage."""
+        return super().read_usage({name: value for name, value in raw.items() if name != "total_tokens"})
+
+
+@bug(
+    "users-pains 10: an error is told by its class alone",
+    "test_error[error_400-plain]",
+    says="code is None",
+    subtle=True,
+)
+class CodeLost(AcmeWire):
+    """An error has its words, and not the provider's code for it."""
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> object:  # type: ignore[override]
+        """Return an error."""
+        error = super().decode_error(status, headers, body)
+        error.code = None
+        return error
+
+
+@bug("wire-quirks, the zoo: duplicate keys", CALLS_EXACT, says="arguments", subtle=True)
+class ArgumentsReserialised(ZenithDecoder):
+    """Arguments that are whole are written anew as ASCII by another parser, and long numbers are rounded."""
+
+    def feed_object(self, line: JSONObject) -> Sequence[StreamEvent]:
+        """Take a line."""
+        piece = as_text(line.get("piece"))
+        if line.get("line") == "input" and piece.strip().endswith("}"):
+            line = {**line, "piece": piece.replace("\\u", "u")}
+        return super().feed_object(line)
+
+
+@bug(
+    "the design: unknown frames are kept or passed over",
+    "test_unknown_fields[text-stream]",
+    says="not the same",
+    subtle=True,
+)
+class FirstFieldDecides(ZenithDecoder):
+    """What a line is, is told by its first field, whatever that is called."""
+
+    def feed(self, frame: Frame) -> Sequence[StreamEvent]:
+        """Take the next line."""
+        line = from_json(frame.data)
+        if isinstance(line, dict) and line:
+            first = next(iter(line.values()))
+            line["line"] = first if isinstance(first, str) else ""
+        return super().feed(Frame(to_json(line)))
