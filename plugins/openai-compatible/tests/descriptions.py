@@ -33,7 +33,6 @@ class CompatibleBodies(ChatBodies):
 
     owner: ClassVar[str] = "llamacpp"
     reasons: ClassVar[Mapping[str, str]] = {}
-    embeds_base64: ClassVar[bool] = False
 
     def beside(self, kind: str) -> JsonObject:  # noqa: ARG002  # the base's
         """Return which build answers."""

@@ -64,7 +64,6 @@ class OpenRouterBodies(ChatBodies):
     answer_id: ClassVar[str | None] = "gen-1"
     listed: ClassVar[Sequence[str]] = ("anthropic/claude-sonnet-4.5", "openai/gpt-4.1-mini")
     reasons: ClassVar[Mapping[str, str]] = {}
-    embeds_base64: ClassVar[bool] = False
 
     @property
     def maker(self) -> str:

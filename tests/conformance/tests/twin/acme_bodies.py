@@ -6,9 +6,9 @@ import json
 
 from pydantic import JsonValue
 
-from .said import MODELS, VECTORS, Called, Failed, Said
+from core_llm_conformance.documented.said import Called, Failed, JsonObject, Said
+from core_llm_conformance.documented.usual import MODELS, VECTORS
 
-JsonObject = dict[str, JsonValue]
 ID = "chatcmpl-1"
 MODEL = "acme-1"
 REASONS = {"stop": "stop", "length": "length", "tool_calls": "tool_calls", "content_filter": "stop"}
@@ -36,7 +36,7 @@ def streamed(said: Said) -> bytes:
     last = len(said.thoughts) - 1
     deltas += [_thought(said, piece, is_last=number == last) for number, piece in enumerate(said.thoughts)]
     deltas += [{"content": piece} for piece in said.pieces]
-    deltas += [{"refusal": piece} for piece in said.refusal.split("|") if piece]
+    deltas += [{"refusal": piece} for piece in [said.refusal] if piece]
     if said.source:
         deltas.append({"annotations": [_source(said)]})
     for number, call in enumerate(said.calls):

@@ -10,12 +10,11 @@ from pydantic import JsonValue
 
 from core_llm import Provider
 from core_llm_conformance.applicability import may_show
+from core_llm_conformance.documented.usual import ANSWERS, ERRORS, MODELS, VECTORS
 from core_llm_conformance.recording.descriptions import Description, Reply, Turn
 from core_llm_conformance.scenario import Scenario
 from core_llm_conformance.scenarios import ALL
 from core_llm_conformance.target import Target
-
-from .said import ANSWERS, ERRORS, MODELS, VECTORS
 
 FIRST_ERROR = 400
 DATE = dt.date(2026, 11, 21)
@@ -59,7 +58,7 @@ def _failing(name: str, bodies: ModuleType) -> Turn:
     stream = Reply(bodies.failing_stream(failed), headers=bodies.STREAM_TYPE)
     plain = Reply(bodies.error(failed), status, bodies.JSON_TYPE)
     begun = {"answer_id": bodies.ID, "model": bodies.MODEL} if failed.after else {}
-    return Turn(stream=stream, plain=plain, expected=failed.expected(**begun))
+    return Turn(stream=stream, plain=plain, expected=failed.expected(type_=failed.type, code=failed.type, **begun))
 
 
 def _json(bodies: ModuleType, body: bytes) -> Reply:

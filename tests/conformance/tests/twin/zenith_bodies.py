@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 
-from pydantic import JsonValue
+from core_llm_conformance.documented.said import Failed, JsonObject, Said
+from core_llm_conformance.documented.usual import MODELS, VECTORS
 
-from .said import MODELS, VECTORS, Failed, Said
-
-JsonObject = dict[str, JsonValue]
 ID = "answer-1"
 MODEL = "zenith-1"
 REASONS = {"stop": "done", "length": "full", "tool_calls": "tools", "content_filter": "declined"}

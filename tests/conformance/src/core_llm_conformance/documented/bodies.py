@@ -59,16 +59,16 @@ class Bodies(ABC):
         """Return what a plugin has to make of an error, likewise."""
 
     def models(self) -> Sequence[Reply]:
-        """Return the pages of a listing of `listed`."""
-        raise LookupError(f"{type(self).__name__} says nothing of models()")
+        """Return the pages of a listing of `listed`; none if there is no listing."""
+        return ()
 
-    def embeddings(self, vectors: Vectors) -> Reply:  # noqa: ARG002  # for overriding
-        """Return vectors."""
-        raise LookupError(f"{type(self).__name__} says nothing of embeddings()")
+    def embeddings(self, vectors: Vectors) -> Reply | None:  # noqa: ARG002  # for overriding
+        """Return vectors; None if there are none."""
+        return None
 
-    def token_count(self, tokens: int) -> Reply:  # noqa: ARG002  # for overriding
-        """Return a count of tokens."""
-        raise LookupError(f"{type(self).__name__} says nothing of token_count()")
+    def token_count(self, tokens: int) -> Reply | None:  # noqa: ARG002  # for overriding
+        """Return a count of tokens; None if nobody counts."""
+        return None
 
     def embedded_tokens(self) -> int | None:
         """Return the tokens that `embeddings` says went in; None if it says nothing."""

@@ -32,7 +32,7 @@ class ChatBodies(Bodies):
     owner: ClassVar[str] = "system"
     reasons: ClassVar[Mapping[str, str]] = {"content_filter": "stop"}
     """Normalised finish reason → the wire's word, where it is another; a refusal ends with ``stop``."""
-    embeds_base64: ClassVar[bool] = True
+    embeds_base64: ClassVar[bool] = False
     ends_with_done: ClassVar[bool] = True
 
     @property

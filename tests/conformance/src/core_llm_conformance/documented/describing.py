@@ -50,6 +50,8 @@ def describe(
         made = bodies(model, scenario, target.options(scenario))
         page = (sources or {}).get(scenario.name, source)
         turns = _turns(scenario, made, answers, errors)
+        if not turns[0].replies("plain") and not turns[0].replies("stream"):
+            continue
         yield Description(scenario.name, page, date, turns, model, opaque)
 
 

@@ -6,6 +6,7 @@ Services that pass answers of that vendor on are told by these, too.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 from zlib import crc32
 
 from core_llm_conformance.documented.chat import ChatBodies
@@ -24,6 +25,8 @@ def padding(piece: str) -> str:
 
 class FullChatBodies(ChatBodies):
     """Every figure of usage is told, and every chunk is padded."""
+
+    embeds_base64: ClassVar[bool] = True
 
     def beside(self, kind: str) -> JsonObject:  # noqa: ARG002  # for overriding
         """Return how the request was served."""
@@ -71,6 +74,8 @@ class FullChatBodies(ChatBodies):
 
 class FullResponsesBodies(ResponsesBodies):
     """A response says all of its settings again, and deltas are padded."""
+
+    embeds_base64: ClassVar[bool] = True
 
     def beside(self, status: str) -> JsonObject:
         """Return the settings."""

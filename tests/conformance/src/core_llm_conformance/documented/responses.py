@@ -29,7 +29,7 @@ class ResponsesBodies(Bodies):
     answer_id: ClassVar[str | None] = "resp_1"
     listed: ClassVar[Sequence[str]] = MODELS
     owner: ClassVar[str] = "system"
-    embeds_base64: ClassVar[bool] = True
+    embeds_base64: ClassVar[bool] = False
 
     @property
     def served(self) -> str:
