@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from core_llm._attempts import Attempt, AttemptPolicy, FailedAttempt, Route, RoutedCall
     from core_llm._callbacks import Callbacks
     from core_llm._calls import ClientOptions
-    from core_llm._capabilities import Capabilities
+    from core_llm._capabilities import Capabilities, needed_features
     from core_llm._client import Client
     from core_llm._config import Config, ConfigWarning
     from core_llm._config_model import ConfigValues, Limits, ProviderConfig
@@ -143,6 +143,7 @@ if TYPE_CHECKING:
     )
     from core_llm._tools.context import ToolContext
     from core_llm._tools.definition import Tool, tool
+    from core_llm._tools.loading import load_tools
     from core_llm._tools.manager import ToolManager, ToolObserver
     from core_llm._tools.source import NoTools, ToolSource
     from core_llm._typed.async_typed_stream import AsyncTypedStream
@@ -307,7 +308,9 @@ __all__ = [
     "event_to_dict",
     "generate",
     "hookimpl",
+    "load_tools",
     "most_similar",
+    "needed_features",
     "stream",
     "tool",
 ]
@@ -315,7 +318,7 @@ __all__ = [
 _HOMES = {
     "_api": "generate stream",
     "_admission": "Admission",
-    "_capabilities": "Capabilities",
+    "_capabilities": "Capabilities needed_features",
     "_async_client": "AsyncClient",
     "_attempts": "Attempt AttemptPolicy FailedAttempt Route RoutedCall",
     "_callbacks": "Callbacks",
@@ -362,6 +365,7 @@ _HOMES = {
     " ToolExecutionError ToolTimeoutError",
     "_tools.context": "ToolContext",
     "_tools.definition": "Tool tool",
+    "_tools.loading": "load_tools",
     "_tools.manager": "ToolManager ToolObserver",
     "_tools.source": "NoTools ToolSource",
     "_typed.async_typed_stream": "AsyncTypedStream",

@@ -15,11 +15,21 @@ from typing import Literal
 from pydantic import SecretStr
 
 from core_llm._capabilities import Capabilities
-from core_llm._errors import CoreLLMError
+from core_llm._errors import (
+    BadRequestError,
+    CoreLLMError,
+    InvalidToolCallError,
+    MissingAPIKeyError,
+    ProviderError,
+    RequestTooLargeError,
+    UnsupportedError,
+)
 from core_llm._forks import renew_in_child
 from core_llm._request import Request
 from core_llm._retries import Recovery, Retries
 
+_CALLERS_FAULT = (BadRequestError, RequestTooLargeError, InvalidToolCallError)
+"""What another model would refuse as well, more likely than not."""
 AttemptMode = Literal["retry", "plain", "refresh", "restart", "continue", "resume"]
 """How an attempt goes about it.
 
@@ -150,6 +160,21 @@ class FailedAttempt:
     can_refresh: bool
     can_go_plain: bool
     rules: RetryRules = field(repr=False)
+
+    def may_fall_back(self, errors: tuple[type[CoreLLMError], ...] | None = None) -> bool:
+        """Tell whether another model may take over.
+
+        Args:
+            errors: Those that lead to another model; None for all that are not the caller's own doing.
+        """
+        error = self.error
+        if self.had_content and self.recovery != "restart":
+            return False
+        if errors is not None:
+            return isinstance(error, errors)
+        if isinstance(error, _CALLERS_FAULT):
+            return False
+        return isinstance(error, ProviderError | UnsupportedError | MissingAPIKeyError)
 
 
 class AttemptPolicy(ABC):

@@ -14,15 +14,11 @@ from core_llm._errors import (
     AuthenticationError,
     BadRequestError,
     CoreLLMError,
-    InvalidToolCallError,
-    MissingAPIKeyError,
     PluginError,
     ProviderError,
     RateLimitError,
-    RequestTooLargeError,
     StatusError,
     TimeoutExceededError,
-    UnsupportedError,
 )
 from core_llm._retries import Fallback
 
@@ -32,8 +28,6 @@ _STREAM_REFUSED = re.compile(
     r"|unsupported\W+(?:\w+\W+){0,3}?stream",
     re.IGNORECASE,
 )
-_CALLERS_FAULT = (BadRequestError, RequestTooLargeError, InvalidToolCallError)
-"""What another model would refuse as well, more likely than not."""
 
 
 def refuses_streaming(error: CoreLLMError) -> bool:
@@ -116,7 +110,7 @@ class ListPolicy(AttemptPolicy):
         if not history:
             return Attempt(model=self._first)
         again = self._standard.next_attempt(history)
-        if again is not None or not may_fall_back(history[-1], self._errors):
+        if again is not None or not history[-1].may_fall_back(self._errors):
             return again
         tried = sum(failed.attempt.model in self._models for failed in history)
         if tried >= len(self._models):
@@ -188,23 +182,6 @@ def since_switch(history: Sequence[FailedAttempt]) -> Sequence[FailedAttempt]:
     """Return the attempts at the present target."""
     begun = max((number for number, failed in enumerate(history) if failed.attempt.model is not None), default=0)
     return history[begun:]
-
-
-def may_fall_back(last: FailedAttempt, errors: tuple[type[CoreLLMError], ...] | None = None) -> bool:
-    """Tell whether another model may take over.
-
-    Args:
-        last: The attempt that failed.
-        errors: Those that lead to another model; None for all that are not the caller's own doing.
-    """
-    error = last.error
-    if last.had_content and last.recovery != "restart":
-        return False
-    if errors is not None:
-        return isinstance(error, errors)
-    if isinstance(error, _CALLERS_FAULT):
-        return False
-    return isinstance(error, ProviderError | UnsupportedError | MissingAPIKeyError)
 
 
 def _is_retried(failed: FailedAttempt) -> bool:
