@@ -6,7 +6,7 @@ Running them is `execute`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Literal
 
@@ -150,6 +150,25 @@ class ToolManager:
         close = get_close_matches(name, names, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         return f"There is no tool {name!r}.{hint} The tools are: {', '.join(names) or 'none'}."
+
+    async def call(
+        self, call: ToolCallPart, *, deps: object = None, metadata: Mapping[str, object] | None = None
+    ) -> ToolResultPart:
+        """Run one call outside of a run, such as one that came over another protocol; what fails is a result too.
+
+        Whether the call was approved is the caller's business. Cancelling this cancels the handler.
+
+        Args:
+            call: A complete call.
+            deps: Given to the handler as ``context.deps``.
+            metadata: Given to the handler as ``context.metadata``.
+
+        Raises:
+            ToolExecutionError: The handler failed, and the manager raises failures.
+        """
+        from core_llm._tools.single import run_call  # noqa: PLC0415  # needs this module, and an event loop
+
+        return await run_call(self, call, deps=deps, metadata=metadata or {})
 
     def tell_start(self, call: ToolCallPart, others: Sequence[ToolObserver] = ()) -> None:
         """Tell the observers, and others who observe only the run, that a call begins."""
