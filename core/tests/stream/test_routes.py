@@ -128,15 +128,15 @@ class Piped:
     @hookimpl
     def core_llm_find_route(self, model: str) -> Route | None:
         """Make a route of it."""
-        return Cheapest(*(name.strip() for name in model.split("|"))) if "|" in model else None
+        return Cheapest(*(name.strip() for name in model.split(">>"))) if ">>" in model else None
 
 
 def test_a_plugin_can_offer_routes() -> None:
     """For names that are no models; a role may stand for one."""
     providers = [FakeProvider(RateLimitError("slow down", status_code=429), name="a"), FakeProvider("Hello", name="b")]
-    layer = {"roles": {"quick": "a:x | b:y"}, "max_retries": 0}
+    layer = {"roles": {"quick": "a:x >> b:y"}, "max_retries": 0}
     with Client(config=config().with_arguments(layer), providers=providers, plugins=[Piped()]) as client:
-        assert client.generate("a:x | b:y", "Hi").provider == "b"
+        assert client.generate("a:x >> b:y", "Hi").provider == "b"
         assert client.generate("quick", "Hi").provider == "b"
         assert client.generate("b:y", "Hi").attempts == ()
 
@@ -147,7 +147,7 @@ def test_two_plugins_that_offer_one_route_are_an_error() -> None:
         Client(config=config(), providers=[FakeProvider("Hello")], plugins=[Piped(), Piped()]) as client,
         pytest.raises(PluginError, match="offered twice"),
     ):
-        client.generate("fake:x | fake:y", "Hi")
+        client.generate("fake:x >> fake:y", "Hi")
 
 
 class Careless(Route):
