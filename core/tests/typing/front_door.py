@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import assert_type
+from typing import Literal, assert_type
 
-from core_llm import AsyncClient, Client, Finish, Response, StreamEvent, TextDelta, Usage
+from pydantic import BaseModel
+
+from core_llm import AsyncClient, Client, Finish, Response, StreamEvent, TextDelta, TypedResponse, Usage
 
 
 def a_plain_answer(client: Client) -> None:
@@ -40,3 +42,38 @@ async def the_same_async() -> None:
         async for text in stream.iter_text():
             assert_type(text, str)
         assert_type(await client.generate("openai:gpt-5-mini", "Hi"), Response)
+
+
+class City(BaseModel):
+    """What an answer is wanted as."""
+
+    name: str
+
+
+def a_typed_answer(client: Client) -> None:
+    """The output is of the type that was asked for, be it a class, a union, a list or a literal."""
+    assert_type(client.generate("openai:gpt-5-mini", "Hi", output=City), TypedResponse[City])
+    assert_type(client.generate("openai:gpt-5-mini", "Hi", output=City).output, City)
+    assert_type(client.generate("openai:gpt-5-mini", "Hi", output=City | None).output, City | None)
+    assert_type(client.generate("openai:gpt-5-mini", "Hi", output=list[City]).output, list[City])
+    assert_type(client.generate("openai:gpt-5-mini", "Hi", output=Literal["a", "b"]).output, Literal["a", "b"])
+    assert_type(client.generate("openai:gpt-5-mini", "Hi", output="json"), Response)
+    with client.stream("openai:gpt-5-mini", "Hi", output=list[City], output_mode="tool") as stream:
+        for cities in stream.partial_objects():
+            assert_type(cities, list[City])
+        for city in stream.iter_items():
+            assert_type(city, City)
+        assert_type(stream.finish(), TypedResponse[list[City]])
+    with client.run("openai:gpt-5-mini", "Hi", tools=[], output=City, output_retries=2) as run:
+        assert_type(run.output, City)
+
+
+async def a_typed_answer_async(client: AsyncClient) -> None:
+    """The same."""
+    assert_type(await client.generate("openai:gpt-5-mini", "Hi", output=City), TypedResponse[City])
+    async with client.stream("openai:gpt-5-mini", "Hi", output=list[City]) as stream:
+        async for city in stream.iter_items():
+            assert_type(city, City)
+        assert_type(stream.output, list[City])
+    async with client.run("openai:gpt-5-mini", "Hi", tools=[], output=int) as run:
+        assert_type(run.output, int)

@@ -21,7 +21,6 @@ from typing import (
     get_args,
     get_origin,
     get_type_hints,
-    is_typeddict,
 )
 
 from pydantic import AliasChoices, BaseModel, TypeAdapter
@@ -178,13 +177,18 @@ def _shown(kind: object) -> Literal["members", "mapping", "items", "text", "any"
         return "items"
     if origin in _MAPPINGS:
         return "mapping"
-    if is_typeddict(origin) or (isinstance(origin, type) and (dataclasses.is_dataclass(origin) or _is_model(origin))):
+    if isinstance(origin, type) and (dataclasses.is_dataclass(origin) or _is_model(origin) or _is_typed_dict(origin)):
         return "members"
     return "nothing"
 
 
 def _is_model(kind: type) -> bool:
     return issubclass(kind, BaseModel) and not getattr(kind, "__pydantic_root_model__", False)
+
+
+def _is_typed_dict(kind: type) -> bool:
+    """Whether it is a TypedDict, of the standard library or of what stands in for it on older Pythons."""
+    return issubclass(kind, dict) and hasattr(kind, "__total__")
 
 
 def _is_literal(hint: object) -> bool:

@@ -10,6 +10,7 @@ import collections.abc
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
+from inspect import isroutine
 from typing import Annotated, get_args, get_origin
 
 import pydantic_core
@@ -134,7 +135,7 @@ def task_of(kind: object) -> OutputTask:
 
 
 def _made(kind: object) -> OutputTask:
-    if isinstance(kind, str | int | float | bytes | dict | list | tuple) or kind is Ellipsis:
+    if isinstance(kind, str | int | float | bytes | dict | list | tuple) or isroutine(kind):
         msg = f"output must be a type, an OutputSchema or 'json', not {kind!r}"
         raise InvalidRequestError(msg)
     wanted = _listed(kind)
