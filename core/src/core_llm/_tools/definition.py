@@ -47,7 +47,7 @@ class Tool(Generic[P, R_co]):
         origin: Where it was defined, for errors.
     """
 
-    def __init__(
+    def __init__(  # noqa: D417  # the attributes tell of the others
         self,
         handler: Callable[P, R_co],
         *,
@@ -61,7 +61,7 @@ class Tool(Generic[P, R_co]):
         is_strict: bool | None = None,
         hint_names: Mapping[str, object] | None = None,
     ) -> None:
-        """Make a tool of a function, method or callable object.
+        """Make a tool of a function, method or callable object; the settings are the attributes.
 
         Args:
             handler: Sync or async. It is given the arguments by name.
@@ -69,11 +69,6 @@ class Tool(Generic[P, R_co]):
             description: In place of the docstring's.
             parameters: A JSON schema, in place of the one that the type hints make: the handler is then given the
                 arguments as the model wrote them, unchecked by types.
-            timeout: Seconds that one call may take.
-            approval: Whether a call has to be approved.
-            max_retries: How often it may ask the model to call again.
-            ends_run: Whether its result is the run's last word.
-            is_strict: Ask the provider to hold to the schema.
             hint_names: Names that type hints may use, besides those of the handler's module.
 
         Raises:
