@@ -140,8 +140,8 @@ def _check_kept(target: Target, scenario: Scenario, interaction: Interaction, se
         if is_opaque and not any(whole in text for text in texts):
             lost = [leaf.text for leaf in channel if not any(leaf.text in text for text in texts)]
             if lost:
-                found = f"{lost[0]!r} at {channel[0].path} is nowhere in the next request"
-                raise fail(rule, found, scenario=scenario.name, sent=told, look_at=look_at)
+                missing = f"{lost[0]!r} at {channel[0].path} is nowhere in the next request"
+                raise fail(rule, missing, scenario=scenario.name, sent=told, look_at=look_at)
 
 
 def _due(keeper: str, response: Response) -> Iterator[str]:
