@@ -21,18 +21,22 @@ from typing import get_args
 
 import core_llm
 import core_llm.testing
+import core_llm.transforms
 from core_llm import CoreLLMError, StreamEvent, wire
 
 REFERENCE = Path(__file__).resolve().parents[1] / "docs/reference"
 DECLARATIONS = re.compile(r"(?<=^```py\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 PUBLIC_BASES = {*core_llm.__all__, *wire.__all__, "ABC", "Protocol", "Exception", "UserWarning"}
-MADE_BY_OTHERS = {"AsyncStream", "Config", "Signal", "Stream"}
+MADE_BY_OTHERS = {"AsyncStream", "Config", "Signal", "Stream", *core_llm.transforms.__all__}
 """Classes that nobody makes by calling them."""
 KEPT_DECORATORS = ("property", "classmethod", "staticmethod")
 IN_WORDS = {"JSONObject", "JSONValue", "hookimpl"}
 """Public names that are another library's: words say what they are."""
-ALIAS_HOMES = ("_options", "_events", "_messages", "_response", "_retries", "wire.base", "wire.frames", "wire.usage")
+ALIAS_HOMES = (
+    *("_options", "_events", "_messages", "_response", "_retries"),
+    *("wire.base", "wire.frames", "wire.usage", "transforms._sharing"),
+)
 
 
 def below(kind: type) -> set[str]:
@@ -57,6 +61,7 @@ EXPECTED: dict[str, tuple[tuple[ModuleType, set[str]], ...]] = {
     "tools.md": ((core_llm, TOOLS),),
     "events.md": ((core_llm, EVENTS),),
     "errors.md": ((core_llm, ERRORS),),
+    "transforms.md": ((core_llm.transforms, set(core_llm.transforms.__all__)),),
     "wire.md": ((wire, set(wire.__all__) - IN_WORDS),),
 }
 """Page → what it declares."""
@@ -169,6 +174,11 @@ def test_the_api_is_declared() -> None:
 def test_events_are_declared() -> None:
     """Every event is in the reference of events with its fields."""
     check_page("events.md")
+
+
+def test_transforms_are_declared() -> None:
+    """Everything of `core_llm.transforms` is on its page."""
+    check_page("transforms.md")
 
 
 def test_errors_are_declared() -> None:

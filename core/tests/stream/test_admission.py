@@ -100,7 +100,7 @@ def test_waiting_has_a_limit_of_its_own_that_is_named(caller: Caller) -> None:
         )
         assert server.requests == []
     assert isinstance(outcome.error, TimeoutExceededError)
-    assert (outcome.error.limit, outcome.error.seconds) == ("admission", 0.05)
+    assert (outcome.error.limit, outcome.error.seconds, outcome.error.phase) == ("admission", 0.05, "prepare")
     assert outcome.error.message == (
         "tiny: not let through by the limits in number or rate within 0.05 s (limit 'admission'); "
         "raise it with limits=Limits(admission=…) if that is too short"

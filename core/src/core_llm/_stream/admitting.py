@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from math import inf
 
-from core_llm._errors import BusyError, CoreLLMError, PluginError, RedactedCause
+from core_llm._errors import BusyError, CoreLLMError, PluginError, ProviderError, RedactedCause
 from core_llm._events import StreamEvent
 from core_llm._stream.effects import Call, Effect, Failed, Interrupted, Outcome, Returned, Step, Wait
 from core_llm._stream.held import Held
@@ -38,7 +38,7 @@ def admitted(call: CallState) -> Step:
             if call.plan.on_busy == "raise":
                 return _busy(call, answer)
             if isinstance((yield Wait(held.wake_with, max(answer, MIN_WAIT_SECONDS))), Interrupted):
-                return call.interruption()
+                return _stopped(call)
     call.control.deadline = inf
     return None
 
@@ -48,7 +48,7 @@ def _asked(call: CallState, held: Held) -> Asking:
     if held.may_block:
         outcome = yield Call(held.ask)
         if isinstance(outcome, Interrupted):
-            return call.interruption()
+            return _stopped(call)
         if isinstance(outcome, Failed):
             return outcome.error or _failure(outcome.cause or "it failed")
         answer = outcome.value if isinstance(outcome, Returned) else None
@@ -62,6 +62,13 @@ def _asked(call: CallState, held: Held) -> Asking:
     if answer is None or isinstance(answer, int | float):
         return answer
     return _failure(f"ask returned a {type(answer).__name__}, neither seconds nor None")
+
+
+def _stopped(call: CallState) -> CoreLLMError:
+    error = call.interruption()
+    if isinstance(error, ProviderError):
+        error.phase = "prepare"
+    return error
 
 
 def _failure(cause: RedactedCause | str) -> CoreLLMError:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -29,7 +30,9 @@ class AsyncTee:
         self._sharing = sharing
         self._group: TaskGroup | None = None
         self._changed: anyio.Event | None = None
-        self._branches = tuple(AsyncBranch(self, number) for number in range(count))
+        self._branches = tuple(
+            AsyncBranch(partial(self._next, number), partial(self._leave, number)) for number in range(count)
+        )
 
     async def __aenter__(self) -> tuple[AsyncBranch, ...]:
         """Begin to read, and return the consumers."""
@@ -45,7 +48,7 @@ class AsyncTee:
         """Close all consumers, and with them the stream."""
         group, self._group = self._group, None
         for number in range(len(self._branches)):
-            self.leave(number)
+            self._leave(number)
         try:
             if group is not None:
                 group.cancel_scope.cancel()
@@ -53,14 +56,14 @@ class AsyncTee:
         finally:
             await aclose(self._source)
 
-    def leave(self, number: int) -> None:
+    def _leave(self, number: int) -> None:
         """Let a consumer go; after the last one nothing more is read."""
         self._sharing.leave(number)
         if self._sharing.is_left and self._group is not None:
             self._group.cancel_scope.cancel()
         self._notify()
 
-    async def next(self, number: int) -> StreamEvent:
+    async def _next(self, number: int) -> StreamEvent:
         """Return a consumer's next event.
 
         Raises:
@@ -104,9 +107,9 @@ class AsyncTee:
 class AsyncBranch:
     """One consumer of a shared async stream: an iterator for one task at a time."""
 
-    def __init__(self, tee: AsyncTee, number: int) -> None:
-        self._tee = tee
-        self._number = number
+    def __init__(self, take: Callable[[], Awaitable[StreamEvent]], leave: Callable[[], None]) -> None:
+        self._take = take
+        self._leave = leave
 
     def __aiter__(self) -> AsyncIterator[StreamEvent]:
         """Iterate over the events that are left."""
@@ -118,11 +121,11 @@ class AsyncBranch:
         Raises:
             CoreLLMError: The stream failed, or this consumer fell too far behind.
         """
-        return await self._tee.next(self._number)
+        return await self._take()
 
     async def aclose(self) -> None:
         """Have no part in the stream any more; nobody waits for this consumer from here on."""
-        self._tee.leave(self._number)
+        self._leave()
 
     async def __aenter__(self) -> Self:
         """Return the consumer; leaving the block closes it."""

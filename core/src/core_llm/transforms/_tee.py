@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from threading import Condition
 from types import TracebackType
 from typing import Self
@@ -28,7 +29,9 @@ class Tee:
         self._sharing = sharing
         self._changed = Condition()
         self._is_reading = False
-        self._branches = tuple(Branch(self, number) for number in range(count))
+        self._branches = tuple(
+            Branch(partial(self._next, number), partial(self._leave, number)) for number in range(count)
+        )
 
     def __iter__(self) -> Iterator[Branch]:
         """Iterate over the consumers."""
@@ -47,9 +50,9 @@ class Tee:
     def close(self) -> None:
         """Close all consumers, and with them the stream; from any thread."""
         for number in range(len(self._branches)):
-            self.leave(number)
+            self._leave(number)
 
-    def leave(self, number: int) -> None:
+    def _leave(self, number: int) -> None:
         """Let a consumer go; the last one closes the stream."""
         with self._changed:
             self._sharing.leave(number)
@@ -59,7 +62,7 @@ class Tee:
             with suppress(ValueError):  # a generator that another thread is reading: it ends with what that one reads
                 close(self._events, self._source)
 
-    def next(self, number: int) -> StreamEvent:
+    def _next(self, number: int) -> StreamEvent:
         """Return a consumer's next event; it reads for all if nobody does.
 
         Raises:
@@ -106,9 +109,9 @@ class Tee:
 class Branch:
     """One consumer of a shared stream: an iterator for one thread at a time."""
 
-    def __init__(self, tee: Tee, number: int) -> None:
-        self._tee = tee
-        self._number = number
+    def __init__(self, take: Callable[[], StreamEvent], leave: Callable[[], None]) -> None:
+        self._take = take
+        self._leave = leave
 
     def __iter__(self) -> Iterator[StreamEvent]:
         """Iterate over the events that are left."""
@@ -120,11 +123,11 @@ class Branch:
         Raises:
             CoreLLMError: The stream failed, or this consumer fell too far behind.
         """
-        return self._tee.next(self._number)
+        return self._take()
 
     def close(self) -> None:
         """Have no part in the stream any more, from any thread; nobody waits for this consumer from here on."""
-        self._tee.leave(self._number)
+        self._leave()
 
     def __enter__(self) -> Self:
         """Return the consumer; leaving the block closes it."""
