@@ -118,6 +118,19 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the events of the answer as JSON, one a line.")
 @click.option("--no-stream", "is_whole", is_flag=True, help="Ask for the whole answer at once.")
+@click.option(
+    "-T", "--tool", "tools", multiple=True, metavar="MODULE:FUNCTION", help="A tool; or its name, of a plugin's."
+)
+@click.option(
+    "--mcp", "sources", multiple=True, metavar="NAME", help="A configured MCP server, whose tools may be used."
+)
+@click.option(
+    "--approve",
+    type=click.Choice(("ask", "always", "never")),
+    default="ask",
+    show_default=True,
+    help="What becomes of calls that need approval.",
+)
 def chat(  # noqa: PLR0917  # click passes them by name
     prompt: str | None,
     model: str | None,
@@ -126,11 +139,17 @@ def chat(  # noqa: PLR0917  # click passes them by name
     files: tuple[Path, ...],
     as_json: bool,  # noqa: FBT001  # the same
     is_whole: bool,  # noqa: FBT001  # the same
+    tools: tuple[str, ...],
+    sources: tuple[str, ...],
+    approve: Literal["ask", "always", "never"],
 ) -> None:
     """Ask a model, or hold a conversation.
 
     It is asked PROMPT, what comes through a pipe, or both; without either, a conversation begins. There Ctrl-C stops
     an answer, /clear starts anew, and Ctrl-D or /quit leaves.
+
+    A model that is given tools may call them until it answers. Calls that need approval are asked about at the
+    terminal; where there is none, they do not run.
     """
     from core_llm.cli.chat import run_chat  # noqa: PLC0415  # each verb brings what it needs
 
@@ -142,6 +161,9 @@ def chat(  # noqa: PLR0917  # click passes them by name
         files=files,
         as_json=as_json,
         is_whole=is_whole,
+        tools=tools,
+        sources=sources,
+        approve=approve,
     )
 
 

@@ -12,13 +12,20 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from core_llm._stream.handle import Handle
+from typing import Protocol
 
 INTERRUPTED = 130
 """The exit code, as a shell reports it for a program that SIGINT ended."""
+
+
+class Answer(Protocol):
+    """What Ctrl-C can stop: a stream, or a run."""
+
+    def abort(self, reason: str | None = None) -> None:
+        """Stop it, from any thread."""
+        ...
+
+
 Handler = Callable[[int, FrameType | None], None]
 
 
@@ -59,7 +66,7 @@ class StopAnswer:
 
     def __init__(self, otherwise: Handler) -> None:
         self.otherwise = otherwise
-        self._answer: Handle | None = None
+        self._answer: Answer | None = None
         self._is_pressed = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
@@ -71,7 +78,7 @@ class StopAnswer:
             # In a thread, since this one may just hold the lock that stopping needs.
             threading.Thread(target=self._answer.abort, args=("interrupted",), daemon=True).start()
 
-    def watch(self, answer: Handle) -> None:
+    def watch(self, answer: Answer) -> None:
         """From now on, let Ctrl-C stop this answer; it is stopped already if Ctrl-C was quicker."""
         self._answer = answer
         if self._is_pressed:

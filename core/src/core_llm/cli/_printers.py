@@ -16,11 +16,14 @@ from core_llm._events import (
     StreamError,
     StreamEvent,
     TextDelta,
+    ToolResult,
+    ToolStart,
     event_to_dict,
 )
 from core_llm._messages import ReasoningPart, RefusalPart, TextPart
 from core_llm._response import FinishReason, Response
 from core_llm.cli._output import Output, say
+from core_llm.cli._tools import call_text, result_text
 
 
 class Printer(Protocol):
@@ -67,10 +70,14 @@ class JSONPrinter:
 
 
 class TextPrinter:
-    """The answer's text, ending with a line break; on a terminal the reasoning too, dimmed, before it."""
+    """The answer's text, ending with a line break; on a terminal the reasoning too, dimmed, before it.
 
-    def __init__(self, output: Output) -> None:
+    Calls of tools and their results are lines on standard error, also where no person looks at the answer.
+    """
+
+    def __init__(self, output: Output, *, runs_tools: bool = False) -> None:
         self._output = output
+        self._runs_tools = runs_tools
         self._last = "\n"
         self._is_reasoning = False
 
@@ -83,9 +90,15 @@ class TextPrinter:
                 self._reasoning(text)
             case Retrying() | FellBack() | Restarted() | Resumed():
                 self._note(event)
+            case ToolStart(call=call):
+                self.end()
+                say("tool", call_text(call.name, call.arguments or {}))
+            case ToolResult(call=call, result=result):
+                self.end()
+                say("failed" if result.is_error else "result", f"{call.name}: {result_text(result)}")
             case Finish(finish_reason=reason, response=response):
                 self.end()
-                _note_end(reason, response)
+                _note_end(reason, response, runs_tools=self._runs_tools)
             case _:
                 pass
 
@@ -100,7 +113,7 @@ class TextPrinter:
                 case _:
                     pass
         self.end()
-        _note_end(response.finish_reason, response)
+        _note_end(response.finish_reason, response, runs_tools=self._runs_tools)
 
     def failure(self, error: CoreLLMError) -> bool:  # noqa: ARG002  # of the protocol
         """Leave it to standard error."""
@@ -153,11 +166,11 @@ _ENDS: dict[FinishReason | None, str] = {
 }
 
 
-def _note_end(reason: FinishReason | None, response: Response) -> None:
+def _note_end(reason: FinishReason | None, response: Response, *, runs_tools: bool) -> None:
     """Say when an answer that came whole is not what was asked for."""
     if reason in _ENDS:
         raw = response.raw_finish_reason
         say("note", _ENDS[reason] + (f" ({raw})" if raw not in (None, reason) else ""))
-    elif response.tool_calls:
+    elif response.tool_calls and not runs_tools:
         names = ", ".join(call.name for call in response.tool_calls)
-        say("note", f"the model asks for tools, which this command does not run: {names}")
+        say("note", f"the model asks for tools, which it was not given with -T or --mcp: {names}")

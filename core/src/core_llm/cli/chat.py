@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,15 +15,18 @@ from core_llm._client import Client
 from core_llm._errors import AbortedError, ConfigError, CoreLLMError, InvalidRequestError, PluginError, ProviderError
 from core_llm._messages import FilePart, Message, ReasoningPart
 from core_llm._model_id import resolve_model
-from core_llm._options import CallOptions
+from core_llm._options import ChatOptions
 from core_llm._plugins import PluginRegistry
 from core_llm._provider import LocalProvider
-from core_llm._response import Response
 from core_llm.cli._app import exit_code
 from core_llm.cli._input import as_message, parse_options, piped_text, read_files, typed_text
 from core_llm.cli._interrupts import StopAnswer, ctrl_c_does, leave
 from core_llm.cli._output import Output, say
 from core_llm.cli._printers import JSONPrinter, Printer, TextPrinter
+from core_llm.cli._tools import Mode, TerminalApproval, opened_tools
+
+if TYPE_CHECKING:
+    from core_llm._tools.manager import ToolManager
 
 
 def run_chat(
@@ -34,6 +38,9 @@ def run_chat(
     files: Sequence[Path],
     as_json: bool,
     is_whole: bool,
+    tools: Sequence[str],
+    sources: Sequence[str],
+    approve: Mode,
 ) -> None:
     """Answer once, or hold a conversation where nothing was asked and both ends are a terminal.
 
@@ -41,10 +48,13 @@ def run_chat(
         CoreLLMError: The question cannot be sent, or the answer failed.
     """
     output = Output()
-    printer: Printer = JSONPrinter(output) if as_json else TextPrinter(output)
+    has_tools = bool(tools or sources)
+    printer: Printer = JSONPrinter(output) if as_json else TextPrinter(output, runs_tools=has_tools)
     try:
+        if has_tools and is_whole:
+            raise InvalidRequestError("--no-stream asks once; with -T or --mcp there may be several answers")
         settings, provider_options = parse_options(options)
-        asked: CallOptions = {"settings": settings, "provider_options": provider_options}
+        asked: ChatOptions = {"settings": settings, "provider_options": provider_options}
         if system is not None:
             asked["system"] = typed_text(system)
         is_conversation = prompt is None and sys.stdin is not None and sys.stdin.isatty()
@@ -52,9 +62,11 @@ def run_chat(
             raise InvalidRequestError("no prompt; give one as an argument or through a pipe")
         attached = read_files(files)
         message = None if is_conversation else as_message((typed_text(prompt or ""), piped_text()), attached)
-        with Client() as client:
+        with Client() as client, ExitStack() as stack:
             _check_model(client, model)
             asking = Asking(client, model, asked, printer, is_whole=is_whole)
+            if has_tools:
+                asking.use(stack.enter_context(opened_tools(client, tools, sources)), TerminalApproval(approve))
             if message is None:
                 Conversation(asking, output, attached).run()
             else:
@@ -68,19 +80,30 @@ def run_chat(
 
 
 class Asking:
-    """Sends conversations to one model, with what all its answers have in common."""
+    """Sends conversations to one model, with what all its answers have in common.
+
+    Attributes:
+        came: What came of the last question, also if it failed: messages that can go back into the conversation.
+    """
 
     def __init__(
-        self, client: Client, model: str | None, options: CallOptions, printer: Printer, *, is_whole: bool
+        self, client: Client, model: str | None, options: ChatOptions, printer: Printer, *, is_whole: bool
     ) -> None:
         self.client = client
         self.model = model
+        self.came: tuple[Message, ...] = ()
         self._options = options
         self._printer = printer
         self._is_whole = is_whole
+        self._tools: ToolManager | None = None
+        self._approval: TerminalApproval | None = None
 
-    def ask(self, messages: Sequence[Message], stop: StopAnswer) -> Response:
-        """Print the answer as it comes, and return it.
+    def use(self, tools: ToolManager, approval: TerminalApproval) -> None:
+        """Let the model call these tools, those that need it with approval."""
+        self._tools, self._approval = tools, approval
+
+    def ask(self, messages: Sequence[Message], stop: StopAnswer) -> None:
+        """Print the answer as it comes.
 
         Args:
             messages: The conversation so far, the question last.
@@ -90,20 +113,43 @@ class Asking:
             AbortedError: Ctrl-C stopped the answer.
             CoreLLMError: The answer failed; what came before is printed.
         """
+        self.came = ()
         try:
-            if self._is_whole:
+            if self._tools is not None and self._approval is not None:
+                self._run(messages, self._tools, self._approval, stop)
+            elif self._is_whole:
                 with ctrl_c_does(stop.otherwise):
                     response = self.client.generate(self.model, messages, **self._options)
                 self._printer.response(response)
-                return response
-            stream = self.client.stream(self.model, messages, **self._options)
-            stop.watch(stream)
-            with stream:
-                for event in stream:
-                    self._printer.event(event)
-                return stream.response
+                self.came = (response.message,)
+            else:
+                self._stream(messages, stop)
+        except (AbortedError, ProviderError) as error:
+            if not self.came and error.partial is not None:
+                self.came = (error.partial.message,)
+            raise
         finally:
             self._printer.end()
+
+    def _stream(self, messages: Sequence[Message], stop: StopAnswer) -> None:
+        stream = self.client.stream(self.model, messages, **self._options)
+        stop.watch(stream)
+        with stream:
+            for event in stream:
+                self._printer.event(event)
+        self.came = (stream.response.message,)
+
+    def _run(
+        self, messages: Sequence[Message], tools: ToolManager, approval: TerminalApproval, stop: StopAnswer
+    ) -> None:
+        run = self.client.run(self.model, messages, tools=tools, approve=approval, **self._options)
+        stop.watch(run)
+        try:
+            with run:
+                for event in run:
+                    self._printer.event(event)
+        finally:
+            self.came = run.messages[len(messages) :]
 
 
 class Conversation:
@@ -157,7 +203,7 @@ class Conversation:
     def _answer(self, line: str) -> None:
         try:
             question = as_message((line,), self._files)
-            answer = self._asking.ask([*self._messages, question], self._stop).message
+            self._asking.ask([*self._messages, question], self._stop)
         except KeyboardInterrupt:
             self._output.write("\n")
             return
@@ -166,12 +212,9 @@ class Conversation:
         except CoreLLMError as error:
             if not isinstance(error, AbortedError):
                 say("error", error.message)
-            partial = error.partial if isinstance(error, AbortedError | ProviderError) else None
-            if partial is None:
-                return
-            answer = partial.message
-        if not all(isinstance(part, ReasoningPart) for part in answer.parts):
-            self._messages += [question, answer]
+        came = self._asking.came
+        if not all(isinstance(part, ReasoningPart) for message in came for part in message.parts):
+            self._messages += [question, *came]
             self._files = ()
 
 
