@@ -31,6 +31,8 @@ class Raw:
     """What a careful engineer writes by hand: one client, bytes as they come, split, orjson, a dict walk."""
 
     library = "httpx"
+    kept: int | None = 100
+    """As many connections as core-llm keeps."""
 
     def open(self, base: str) -> None:
         """Make the clients."""
@@ -42,7 +44,7 @@ class Raw:
         self.loads = orjson.loads
         self.url = base + "/v1/chat/completions"
         self.headers = {"authorization": f"Bearer {KEY}"}
-        limits = lib.Limits(max_connections=None)
+        limits = lib.Limits(max_connections=None, max_keepalive_connections=self.kept)
         self.client = lib.AsyncClient(limits=limits, timeout=600)
         self.sync_client = lib.Client(limits=limits, timeout=600)
 
@@ -104,6 +106,25 @@ class Raw:
         """Return a plain answer's text."""
         r = await self.client.post(self.url, headers=self.headers, json=self.body(model, is_stream=False))
         return self.loads(r.content)["choices"][0]["message"]["content"]
+
+
+class RawMany(Raw):
+    """The same with a client for each fifty streams: what the HTTP library costs without its pool's share."""
+
+    def open(self, base: str) -> None:
+        """Make the first clients."""
+        super().open(base)
+        self.base = base
+        self.crowd: list[Raw] = []
+        self.begun = 0
+
+    async def stream(self, model: str, note: Note) -> None:
+        """Stream with the client whose turn it is."""
+        if self.begun % 50 == 0:
+            self.crowd.append(Raw())
+            self.crowd[-1].open(self.base)
+        self.begun += 1
+        await Raw.stream(self.crowd[-1], model, note)
 
 
 class Raw2(Raw):
@@ -181,6 +202,7 @@ class Core2(Core):
 
 CONTESTANTS: dict[str, type[Raw | Core]] = {
     "raw httpx + orjson": Raw,
+    "raw httpx, many clients": RawMany,
     "raw httpx2 + orjson": Raw2,
     "core-llm": Core,
     "core-llm on httpx2": Core2,

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Self
 
 HERE = Path(__file__).resolve().parent
-RAW, CORE = "raw httpx + orjson", "core-llm"
+RAW, MANY, CORE = "raw httpx + orjson", "raw httpx, many clients", "core-llm"
 Results = dict[str, list[dict[str, float]]]
 
 IMPORT_RAW = "import httpx, pydantic\nclass Model(pydantic.BaseModel):\n    x: int = 1\nModel()"
@@ -158,12 +158,17 @@ def bench_tool(report: Report, base: str, count: int, *, quick: bool) -> None:
 
 
 def bench_paced(report: Report, base: str, count: int, *, quick: bool) -> None:
-    """Many streams at once."""
+    """Many streams at once: what the core adds to the HTTP library, and what the library's own pool costs a crowd."""
     streams = 100 if quick else 1000
-    results = rounds([RAW, CORE], "paced", base, 1 if quick else max(1, count // 2), streams=streams, count=50, rate=10)
+    times = 1 if quick else max(1, count // 2)
+    results = rounds([RAW, MANY, CORE], "paced", base, times, streams=streams, count=50, rate=10)
     assert all(result["seen"] == streams * 50 for found in results.values() for result in found), "a delta was lost"
-    raw, core = median(results, RAW, "cpu_s"), median(results, CORE, "cpu_s")
-    report.line(f"CPU of {streams} paced streams", f"{raw:.2f} s", f"{core:.2f} s", ratio(results, "cpu_s"), 1.15)
+    core = f"{median(results, CORE, 'cpu_s'):.2f} s"
+    for name, what in ((RAW, "raw: one client"), (MANY, "raw: a client for each 50")):
+        raw = f"{median(results, name, 'cpu_s'):.2f} s"
+        report.line(f"CPU of {streams} paced streams, {what}", raw, core, ratio(results, "cpu_s", base=name), 1.15)
+    price = ratio(results, "cpu_s", mine=RAW, base=MANY)
+    print(f"{'(one pool of the HTTP library for all of them costs)':58} {price:>9.2f}x")
 
 
 def bench_abort(report: Report, server: Server, *, quick: bool) -> None:

@@ -69,7 +69,10 @@ def silences() -> list[Case]:
     places = BEFORE_THE_HEAD | BEFORE_CONTENT
     cases = [limited("first_event", f"silence: {name}", _silent(where)) for name, where in places.items()]
     cases += [limited("between_events", f"silence: {name}", _silent(where)) for name, where in AFTER_CONTENT.items()]
-    cases += [whole(f"silence: {name}", _silent(where), then="left") for name, where in AFTER_THE_MARKER.items()]
+    cases += [
+        whole(f"silence: {name}", _silent(where), then="left", limit="between_events", seconds=0.5)
+        for name, where in AFTER_THE_MARKER.items()
+    ]
     return cases
 
 

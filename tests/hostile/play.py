@@ -66,7 +66,7 @@ def objections(case: Case, scene: Scene, runner: Runner) -> list[str]:
     stage = Stage(case, scene, gate)
     with stage.opened() as url:
         call(case, scene, url, gate, stage.turn_good, seen)
-        found = [*_wrong_end(case, seen), *stage.objections()]
+        found = [*wrong_end(case, seen), *stage.objections()]
     if seen.next_text != TEXT:
         found.append(f"the next call on the client brought {seen.next_text!r}")
     if seen.tasks_left:
@@ -74,7 +74,8 @@ def objections(case: Case, scene: Scene, runner: Runner) -> list[str]:
     return found
 
 
-def _wrong_end(case: Case, seen: Seen) -> Iterator[str]:
+def wrong_end(case: Case, seen: Seen) -> Iterator[str]:
+    """Yield what is not as it must be in what the caller saw of a spoilt call."""
     if type(seen.error) is not (case.error or type(None)):
         yield f"{case.error} was due, {seen.error!r} came"
         return

@@ -34,10 +34,18 @@ class Wire:
     base: str = ""
     media: str = "text/event-stream"
 
-    def layer(self, url: str) -> JSONObject:
-        """Return the configuration whose provider of the model is the server at `url`."""
-        name = self.model.partition(":")[0]
-        return {"providers": {name: {"base_url": url + self.base, "api_key": KEY}}}
+    @property
+    def provider(self) -> str:
+        """The name of who speaks it."""
+        return self.model.partition(":")[0]
+
+    def section(self, url: str) -> dict[str, str]:
+        """Return the provider's configuration, so that it is the server at `url`."""
+        return {"base_url": url + self.base, "api_key": KEY}
+
+    def layer(self, url: str) -> dict[str, dict[str, dict[str, str]]]:
+        """Return the configuration for this provider alone."""
+        return {"providers": {self.provider: self.section(url)}}
 
 
 @dataclass(frozen=True)

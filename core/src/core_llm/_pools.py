@@ -2,8 +2,8 @@
 
 The library looks at every connection of a pool when a request begins and again when it ends, so the cost of a stream
 grows with the number of those that are running: at a thousand of them it is more than that of all their events. Here a
-pool has a bounded number of streams, and more pools are made where that is not enough. The first ones keep
-connections for later requests; those that only a crowd needs keep none.
+pool has a bounded number of streams, and more pools are made where that is not enough. The first one keeps
+connections for later requests, and looks after them whenever it is asked; those that only a crowd needs keep none.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from urllib.parse import urlsplit
 from core_llm._forks import renew_in_child
 from core_llm._stream.outgoing import is_loopback
 
+KEPT = 100
+"""How many connections the first pool keeps, and how many streams it has."""
 STREAMS_PER_POOL = 50
-KEEPING_POOLS = 2
-"""How many of them keep connections, so that a hundred are kept in all."""
+"""How many streams each further one has."""
 KEEPALIVE_SECONDS = 30.0
 
 Key = tuple[str, str | None]
@@ -35,13 +36,15 @@ class Pool(Generic[T]):
 
     Attributes:
         transport: The library's, whose connections they are.
+        room: How many streams it has at the most.
         streams: How many are running.
     """
 
-    __slots__ = ("_owner", "streams", "transport")
+    __slots__ = ("_owner", "room", "streams", "transport")
 
-    def __init__(self, transport: T, owner: Pools[T]) -> None:
+    def __init__(self, transport: T, room: int, owner: Pools[T]) -> None:
         self.transport = transport
+        self.room = room
         self.streams = 1
         self._owner = owner
 
@@ -76,10 +79,11 @@ class Pools(Generic[T]):
         with self.lock:
             pools = self._pools.setdefault(key, [])
             for pool in pools:
-                if pool.streams < STREAMS_PER_POOL:
+                if pool.streams < pool.room:
                     pool.streams += 1
                     return pool
-            pool = Pool(self._make(lib, self._options(lib, key, is_kept=len(pools) < KEEPING_POOLS)), self)
+            transport = self._make(lib, self._options(lib, key, kept=0 if pools else KEPT))
+            pool = Pool(transport, STREAMS_PER_POOL if pools else KEPT, self)
             pools.append(pool)
             return pool
 
@@ -89,12 +93,10 @@ class Pools(Generic[T]):
             pools, self._pools = self._pools, {}
         return [pool.transport for each in pools.values() for pool in each]
 
-    def _options(self, lib: ModuleType, key: Key, *, is_kept: bool) -> dict[str, object]:
+    def _options(self, lib: ModuleType, key: Key, *, kept: int) -> dict[str, object]:
         scheme, proxy = key
         limits = lib.Limits(
-            max_connections=None,
-            max_keepalive_connections=STREAMS_PER_POOL if is_kept else 0,
-            keepalive_expiry=KEEPALIVE_SECONDS,
+            max_connections=None, max_keepalive_connections=kept, keepalive_expiry=KEEPALIVE_SECONDS
         )
         # A plain http pool never speaks TLS: an empty context spares it the tens of milliseconds that reading all
         # trusted certificates costs. It trusts nobody, so it could not be misused.
