@@ -28,14 +28,14 @@ REFERENCE = Path(__file__).resolve().parents[1] / "docs/reference"
 DECLARATIONS = re.compile(r"(?<=^```py\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 PUBLIC_BASES = {*core_llm.__all__, *wire.__all__, "ABC", "Protocol", "Exception", "UserWarning"}
-MADE_BY_OTHERS = {"AsyncStream", "Config", "Signal", "Stream", *core_llm.transforms.__all__}
+MADE_BY_OTHERS = {"AsyncStream", "AsyncTypedStream", "Config", "Signal", "Stream", "TypedStream"}
 """Classes that nobody makes by calling them."""
-KEPT_DECORATORS = ("property", "classmethod", "staticmethod")
+KEPT_DECORATORS = ("property", "classmethod", "staticmethod", "overload")
 IN_WORDS = {"JSONObject", "JSONValue", "hookimpl"}
 """Public names that are another library's: words say what they are."""
 ALIAS_HOMES = (
     *("_options", "_events", "_messages", "_response", "_retries"),
-    *("wire.base", "wire.frames", "wire.usage", "transforms._sharing"),
+    *("wire.base", "wire.frames", "wire.schemas", "wire.usage", "transforms._sharing"),
 )
 
 
@@ -116,16 +116,26 @@ def public_bases(cls: type) -> Iterator[str]:
 
 
 def public_members(cls: type) -> Iterator[tuple[str, ast.stmt]]:
-    """Yield the fields and methods of a class that are for everyone."""
+    """Yield the fields and methods of a class that are for everyone; of an overloaded one what a caller may write."""
     [tree] = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
     assert isinstance(tree, ast.ClassDef)
-    for node in tree.body:
+    overloaded = {node.name for node in tree.body if isinstance(node, FUNCTION) and is_overload(node)}
+    for number, node in enumerate(tree.body):
+        if isinstance(node, FUNCTION) and node.name in overloaded:
+            if is_overload(node):
+                yield f"{node.name} {number}", without_body(node)
+            continue
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and not node.target.id.startswith("_"):
             if isinstance(node.value, ast.Dict) and node.value.keys:
                 node.value = ast.Constant(...)  # a table is read in the source
             yield node.target.id, node
         elif isinstance(node, FUNCTION) and (not node.name.startswith("_") or node.name == "__init__"):
             yield node.name, without_body(node)
+
+
+def is_overload(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Say whether a function only declares one way of calling another."""
+    return any(ast.unparse(decorator) == "overload" for decorator in node.decorator_list)
 
 
 def without_body(node: ast.stmt) -> ast.stmt:
