@@ -47,7 +47,7 @@ def run(call: CallState) -> Steps:
             yield Close(is_reusable=False)
             settle(call)
             if late := call.take_late():
-                yield late
+                yield call.handed_late(late)
             call.annotate(raised, len(history) + 1)
             raise call.failed(raised) from raised.__cause__
         finally:
@@ -59,8 +59,9 @@ def run(call: CallState) -> Steps:
         following = next_attempt(call, history)
         if following is None:
             settle(call)
-        if late := call.take_late():
-            yield late
+        is_void = following is not None and following[0].mode == "restart"
+        if (late := call.take_late()) and not is_void:
+            yield call.handed_late(late)
         if following is None:
             raise call.failed(final_error(history))
         yield from go_on(call, following, history)

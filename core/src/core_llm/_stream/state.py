@@ -177,7 +177,11 @@ class CallState:
     def take_late(self) -> list[StreamEvent]:
         """Return what transforms held back of a stream that broke, once; the response has it already."""
         late, self.late = self.late, []
-        if late and self.pipeline is not None:
+        return late
+
+    def handed_late(self, late: list[StreamEvent]) -> list[StreamEvent]:
+        """Return it as the consumer gets it, after showing it to the audience."""
+        if self.pipeline is not None:
             self.pipeline.audience.events(late)
         return late
 
