@@ -258,8 +258,9 @@ class NeverDone(ZenithDecoder):
 
 @bug(
     "wire-quirks, Gemini: usage is cumulative, later chunks may drop fields",
+    EXACT,
     subtle=True,
-    missed="no cassette of the twins reports its usage twice",
+    says="usage.output_tokens is 1, not 9",
 )
 class StaleUsage(ChatDecoder):
     """The first usage counts, and what a later one adds is passed over."""
@@ -268,7 +269,7 @@ class StaleUsage(ChatDecoder):
         return [] if self.usage is not None else super()._read_usage(raw)
 
 
-@bug("users-pains 14: n > 1", subtle=True, missed="a second choice is of one wire, and none of its cassettes has one")
+@bug("users-pains 14: n > 1", EXACT, subtle=True, says="text is")
 class ChoicesMixed(ChatDecoder):
     """The text of a second choice is mixed into that of the first."""
 
@@ -328,7 +329,7 @@ class DefaultIsStop(AcmeWire):
             return super().close()
 
 
-@bug("wire-quirks, xAI: total is not the sum", subtle=True, missed="totals of the twins' cassettes are sums")
+@bug("wire-quirks, xAI: total is not the sum", EXACT, subtle=True, says="output_tokens=9")
 class TotalIgnored(AcmeWire):
     """What the total counts and neither figure does is not counted."""
 

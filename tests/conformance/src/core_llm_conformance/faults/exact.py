@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from core_llm_conformance.faults import rules
 from core_llm_conformance.faults.framed import Framed, leaves
+from core_llm_conformance.faults.reread import rereading_trials
 from core_llm_conformance.faults.rules import Played, shortened
 from core_llm_conformance.faults.same import MARK
 from core_llm_conformance.faults.subject import Subject
@@ -44,8 +45,9 @@ def check_values_are_exact(target: Target, shown: Shown) -> None:
         ConformanceFailure: Something was changed, or is not what the answer says.
     """
     for subject in subjects(target, shown):
-        trials = [*_texts(subject, "text"), *_texts(subject, "reasoning"), *_names(subject), *_arguments(subject)]
-        run(subject, trials) if trials else None
+        said = [*_texts(subject, "text"), *_texts(subject, "reasoning"), *_names(subject), *_arguments(subject)]
+        if trials := [*said, *rereading_trials(subject)]:
+            run(subject, trials)
 
 
 def _texts(subject: Subject, name: str) -> Iterator[Trial]:
