@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core_llm import Client, InvalidRequestError, Message, ToolCallPart, ToolResultPart, close_open_calls
-from core_llm._histories import check_history
+from core_llm._histories import check_history, order_results
 from core_llm.testing import FakeProvider
 
 
@@ -93,3 +95,46 @@ def test_every_conversation_can_be_mended(messages: list[Message]) -> None:
 
     check_history(mended)
     assert close_open_calls(mended) == mended
+
+
+def results_of(messages: Sequence[Message]) -> list[tuple[str, list[str]]]:
+    """Return the role of each message, and its results and texts."""
+    return [
+        (
+            message.role,
+            [part.tool_call_id if isinstance(part, ToolResultPart) else message.text for part in message.parts],
+        )
+        for message in messages
+        if message.role != "assistant"
+    ]
+
+
+def test_results_stand_in_the_order_of_their_calls() -> None:
+    """The second call was done first, in a message that says something too: results come first, in their order."""
+    early = Message(role="user", parts=(*answered("b").parts, *ASK.parts))
+    ordered = order_results([ASK, called("a", "b"), early, answered("a"), SAID, ASK])
+    assert results_of(ordered) == [("user", ["Go."]), ("tool", ["a", "b"]), ("user", ["Go."]), ("user", ["Go."])]
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [ASK, SAID, ASK],
+        [ASK, called("a", "b"), answered("a", "b"), ASK],
+        [ASK, called("a", "b"), answered("a"), answered("b"), SAID],
+        [ASK, called("a"), answered("a"), called("a"), answered("a")],
+        [answered("kept-by-the-provider"), ASK],
+    ],
+    ids=["no-calls", "in-order", "one-by-one", "the-same-id-in-another-turn", "stored-elsewhere"],
+)
+def test_what_is_in_order_stays_as_it_is(messages: list[Message]) -> None:
+    """It is not even copied."""
+    assert order_results(messages) is messages
+
+
+def test_requests_are_put_in_order() -> None:
+    """Whoever asks, and whichever provider: its wire is given results in the order of their calls."""
+    model = FakeProvider("Done.")
+    with Client(providers=[model]) as client:
+        client.generate("fake:any", [ASK, called("a", "b"), answered("b", "a")])
+    assert results_of(model.requests[0].messages) == [("user", ["Go."]), ("tool", ["a", "b"])]

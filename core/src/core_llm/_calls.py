@@ -31,7 +31,7 @@ from core_llm._errors import (
     UnsupportedError,
 )
 from core_llm._gate import Gate
-from core_llm._histories import check_history
+from core_llm._histories import check_history, order_results
 from core_llm._json import JSONObject
 from core_llm._options import ExchangeOptions, Prompt, build_request, check_exchange_options, merged_limits
 from core_llm._plugins import PluginRegistry
@@ -207,7 +207,7 @@ class Calls:
         processors = cast("Sequence[RequestRewriter]", as_functions("processors", options.get("processors")))
         for rewrite in (*processors, *registry.rewriters(provider.endpoint, target.model)):
             request = _rewritten(rewrite, request)
-        check_history(request.messages)
+        request = _in_order(request)
         on_unsupported = cast("OnUnsupported", options.get("on_unsupported") or self.values.on_unsupported)
         request = check_capabilities(
             request, target.capabilities, provider=provider.endpoint, on_unsupported=on_unsupported
@@ -321,6 +321,17 @@ def _rewritten(rewrite: RequestRewriter, request: Request) -> Request:
     if not isinstance(rewritten, Request):
         raise PluginError(f"what rewrites requests returned a {type(rewritten).__name__}, not a Request")
     return rewritten
+
+
+def _in_order(request: Request) -> Request:
+    """Return a request whose conversation fits, results in the order of their calls.
+
+    Raises:
+        InvalidRequestError: Calls and results do not fit.
+    """
+    check_history(request.messages)
+    messages = order_results(request.messages)
+    return request if messages is request.messages else request.model_copy(update={"messages": tuple(messages)})
 
 
 def _own_options(target: Target, request: Request | EmbedRequest) -> JSONObject:

@@ -1,12 +1,13 @@
-"""Whether a conversation can be sent (every call answered once, right after it was made), and mending one that broke.
+"""Whether a conversation can be sent (each call answered once, right after it was made), its order, and mending it.
 
 Providers refuse a conversation whose calls and results do not fit, each in words of its own, and some hours after the
-mistake was stored. What is looked at here is what all of them want; the order and form that one of them wants besides
-is its wire's business.
+mistake was stored. What is looked at here is what all of them want, and the order is one that none of them refuses; the
+form is each wire's business.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 
 from core_llm._errors import InvalidRequestError
@@ -43,6 +44,29 @@ def check_history(messages: Sequence[Message]) -> None:
         raise _open(open_calls, len(messages))
 
 
+def order_results(messages: Sequence[Message]) -> Sequence[Message]:
+    """Return a conversation that fits, with the results of a turn first after its calls, and in the order of these.
+
+    What was said beside the results follows them. Each provider wants some of that: no other message between results,
+    results before texts, or results that can be told apart by nothing but their place.
+
+    Args:
+        messages: A conversation that `check_history` lets pass. It is returned itself if it is in order.
+    """
+    ordered: list[Message] = []
+    calls: tuple[ToolCallPart, ...] = ()
+    turn: list[Message] = []
+    for message in messages:
+        if message.role != "assistant":
+            turn.append(message)
+            continue
+        ordered += [*_in_order(turn, calls), message]
+        calls, turn = message.tool_calls, []
+    ordered += _in_order(turn, calls)
+    is_same = len(ordered) == len(messages) and all(map(operator.is_, ordered, messages))
+    return messages if is_same else ordered
+
+
 def close_open_calls(messages: Sequence[Message], *, why: str = INTERRUPTED) -> tuple[Message, ...]:
     """Return a conversation that can be sent: calls that nothing answered are answered with why not.
 
@@ -74,6 +98,28 @@ def close_open_calls(messages: Sequence[Message], *, why: str = INTERRUPTED) -> 
     if open_calls:
         mended.append(_closing(open_calls, why))
     return tuple(mended)
+
+
+def _in_order(turn: list[Message], calls: tuple[ToolCallPart, ...]) -> list[Message]:
+    """Return what came between calls and the model's next words: the results in the order of the calls, then the rest.
+
+    Messages that are so already stay as they are, also where they are one for each result.
+    """
+    if not calls:
+        return turn
+    found = [part for message in turn for part in message.parts if isinstance(part, ToolResultPart)]
+    others = [message for message in turn if any(not isinstance(part, ToolResultPart) for part in message.parts)]
+    places = {call.id: place for place, call in enumerate(calls)}
+    results = sorted(found, key=lambda result: places[result.tool_call_id])
+    first = turn[: len(turn) - len(others)]
+    if results == found and sum(len(message.parts) for message in first) == len(found):
+        return turn
+    return [Message.tool(*results), *map(_without_results, others)]
+
+
+def _without_results(message: Message) -> Message:
+    parts = tuple(part for part in message.parts if not isinstance(part, ToolResultPart))
+    return message if len(parts) == len(message.parts) else message.model_copy(update={"parts": parts})
 
 
 def _take(result: ToolResultPart, open_calls: dict[str, ToolCallPart], answered: set[str], number: int) -> None:

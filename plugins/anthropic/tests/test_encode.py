@@ -235,17 +235,28 @@ def test_results_of_tools(result: ToolResultPart, block: JSONObject) -> None:
 
 
 def test_ids_of_other_providers_get_letters_that_the_api_takes() -> None:
-    """Call and result stay together."""
+    """Call and result stay together, and two ids that differ in such letters only stay two."""
     body = body_of(
         Message.user("Hi"),
-        Message.assistant(ToolCallPart(id="call|1:x", name="weather", arguments={})),
-        Message.tool(ToolResultPart(tool_call_id="call|1:x", content="7")),
+        Message.assistant(*(ToolCallPart(id=given, name="weather", arguments={}) for given in ("a|1", "a:1"))),
+        Message.tool(*(ToolResultPart(tool_call_id=given, content=given) for given in ("a|1", "a:1"))),
     )
-    use: JSONValue = {"type": "tool_use", "id": "call_1_x", "name": "weather", "input": {}}
     assert body["messages"] == [
         {"role": "user", "content": [{"type": "text", "text": "Hi"}]},
-        {"role": "assistant", "content": [use]},
-        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "call_1_x", "content": "7"}]},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "tool_use", "id": "hynw6Xj8tz9t47ElgarjbsvO", "name": "weather", "input": {}},
+                {"type": "tool_use", "id": "iTrQPBxblTGLxk0nRK23yNLx", "name": "weather", "input": {}},
+            ],
+        },
+        {
+            "role": "user",
+            "content": [
+                {"type": "tool_result", "tool_use_id": "hynw6Xj8tz9t47ElgarjbsvO", "content": "a|1"},
+                {"type": "tool_result", "tool_use_id": "iTrQPBxblTGLxk0nRK23yNLx", "content": "a:1"},
+            ],
+        },
     ]
 
 

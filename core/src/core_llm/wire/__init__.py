@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from core_llm._json import JSONObject, JSONValue
 from core_llm.wire.base import Decoder, Exchange, ModelInfo, WireFormat, WireRequest, WireResponse, response_from
+from core_llm.wire.call_ids import CallIdForm, fit_call_ids
 from core_llm.wire.chat_completions import ChatCompletions
 from core_llm.wire.chat_decode import ChatDecoder
 from core_llm.wire.embed import EmbedAnswer, EmbeddingWire, read_vector
@@ -39,6 +40,7 @@ __all__ = [
     "JSON_SCHEMA",
     "LLAMA_GRAMMAR",
     "OPENAI_STRICT",
+    "CallIdForm",
     "ChatCompletions",
     "ChatDecoder",
     "Decoder",
@@ -70,6 +72,7 @@ __all__ = [
     "decode_status_error",
     "encode_schema",
     "error_from_object",
+    "fit_call_ids",
     "framer_for",
     "make_status_error",
     "merged_options",

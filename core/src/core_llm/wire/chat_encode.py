@@ -27,6 +27,7 @@ from core_llm._messages import (
 )
 from core_llm._request import NamedToolChoice, OutputSchema, Request, Settings, ToolSpec
 from core_llm.wire.base import WireFormat, WireRequest
+from core_llm.wire.call_ids import CallIdForm, fit_call_ids
 from core_llm.wire.guards import as_objects
 from core_llm.wire.knobs import mapped_settings
 
@@ -50,6 +51,7 @@ class ChatEncoding(WireFormat):
         returned_call_fields: Fields of a tool call that go back as they came; they are kept as its state.
         continuation_fields: Fields of a request whose last message is the assistant's, for a server that has to be told
             to go on from there.
+        call_ids: What the server takes as ids of tool calls, if not any.
         schemas: What the server takes of JSON schema, if not all of it.
         strict_schemas: What its strict mode takes, if it is known; schemas are then brought into that.
         audio_formats: Second half of an audio media type → the server's word, where it is another.
@@ -78,13 +80,15 @@ class ChatEncoding(WireFormat):
     returned_fields: ClassVar[tuple[str, ...]] = ("annotations", "extra_content")
     returned_call_fields: ClassVar[tuple[str, ...]] = ("extra_content",)
     continuation_fields: Mapping[str, JSONValue] = {}
+    call_ids: CallIdForm | None = None
     schemas: ClassVar[SchemaLanguage | None] = None
     strict_schemas: ClassVar[SchemaLanguage | None] = None
     audio_formats: ClassVar[Mapping[str, str]] = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav", "x-m4a": "m4a"}
 
     def encode_request(self, request: Request) -> WireRequest:
         """Return the HTTP request for `request`."""
-        body: JSONObject = {"model": request.model, "messages": self.encode_messages(request.messages)}
+        messages = fit_call_ids(request.messages, self.call_ids_for(request.model))
+        body: JSONObject = {"model": request.model, "messages": self.encode_messages(messages)}
         body |= self.encode_settings(request.settings)
         if request.tools:
             body["tools"] = [self.encode_tool(tool) for tool in request.tools]
@@ -106,6 +110,10 @@ class ChatEncoding(WireFormat):
     def headers(self) -> dict[str, str]:
         """Return headers, in lower case, that every request of this wire carries; never a key."""
         return {}
+
+    def call_ids_for(self, model: str) -> CallIdForm | None:  # noqa: ARG002  # for overriding
+        """Return what the server takes as ids of tool calls when it asks `model`; None for anything."""
+        return self.call_ids
 
     def encode_settings(self, settings: Settings) -> JSONObject:
         """Return the fields of the body that the knobs become.

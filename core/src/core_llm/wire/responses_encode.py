@@ -30,6 +30,7 @@ from core_llm._messages import (
 )
 from core_llm._request import NamedToolChoice, OutputSchema, Request, ToolSpec
 from core_llm.wire.base import WireFormat, WireRequest
+from core_llm.wire.call_ids import CallIdForm, fit_call_ids
 from core_llm.wire.guards import as_object, as_text
 from core_llm.wire.knobs import mapped_settings
 from core_llm.wire.responses_items import AFTER
@@ -48,6 +49,7 @@ class ResponsesEncoding(WireFormat):
         responses_path: Where answers are asked for.
         settings_fields: Knob of Settings → field of the body, besides those that `encode_settings` names itself.
         system_role: What the server calls the system's role, for instructions that do not begin the conversation.
+        call_ids: What the server takes as ids of tool calls, if not any.
         schemas: What the server takes of JSON schema, if not all of it.
         strict_schemas: What its strict mode takes, if it is known; schemas are then brought into that.
     """
@@ -70,6 +72,7 @@ class ResponsesEncoding(WireFormat):
         "cache_key": "prompt_cache_key",
     }
     system_role: ClassVar[str] = "system"
+    call_ids: CallIdForm | None = None
     schemas: ClassVar[SchemaLanguage | None] = None
     strict_schemas: ClassVar[SchemaLanguage | None] = None
 
@@ -93,7 +96,8 @@ class ResponsesEncoding(WireFormat):
             instructions, messages = _split_instructions(messages)
             if instructions:
                 body["instructions"] = instructions
-        body["input"] = [item for message in messages for item in self.encode_message(message)]
+        fitting = fit_call_ids(messages, self.call_ids)
+        body["input"] = [item for message in fitting for item in self.encode_message(message)]
         body |= self.encode_settings(request)
         if request.tools:
             body["tools"] = [self.encode_tool(tool) for tool in request.tools]

@@ -8,7 +8,6 @@ Source: Anthropic's API reference, "Create a message" (checked 2026-11).
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections.abc import Sequence
 
@@ -28,7 +27,17 @@ from core_llm import (
     ToolSpec,
     UnsupportedError,
 )
-from core_llm.wire import JSONObject, JSONValue, WireFormat, WireRequest, as_object, as_text, reduced_schema
+from core_llm.wire import (
+    CallIdForm,
+    JSONObject,
+    JSONValue,
+    WireFormat,
+    WireRequest,
+    as_object,
+    as_text,
+    fit_call_ids,
+    reduced_schema,
+)
 from plugin_anthropic._caching import mark_cached
 from plugin_anthropic._models import model_for
 from plugin_anthropic._schema import STRICT
@@ -50,7 +59,8 @@ SETTINGS_FIELDS = {
 ELSEWHERE = frozenset("max_tokens reasoning_effort reasoning_budget parallel_tool_calls cache_ttl".split())
 """Knobs that become something else than one field."""
 CHOICES = {"auto": "auto", "none": "none", "required": "any"}
-_NOT_IN_ID = re.compile(r"[^a-zA-Z0-9_-]")
+CALL_IDS = CallIdForm(r"[a-zA-Z0-9_-]{1,64}", 24)
+"""What the API takes as the id of a call (checked 2026-11); the bound is that of Bedrock, which has it too."""
 _THINKING = ("thinking", "redacted_thinking")
 
 Block = JSONObject
@@ -80,7 +90,7 @@ class MessagesEncoding(WireFormat):
     def encode_body(self, request: Request) -> JSONObject:
         """Return the body, without what only a stream has."""
         settings, model = request.settings, model_for(request.model)
-        system, turns = self.encode_conversation(request.messages)
+        system, turns = self.encode_conversation(fit_call_ids(request.messages, CALL_IDS))
         tools: list[JSONObject] = [self.encode_tool(tool) for tool in request.tools]
         if settings.cache_ttl is not None:
             mark_cached(settings.cache_ttl, system, tools, turns, self.provider)
@@ -223,7 +233,7 @@ class MessagesEncoding(WireFormat):
             case FilePart():
                 return self.encode_file(part) | own
             case ToolCallPart():
-                call: Block = {"type": "tool_use", "id": _tool_id(part.id), "name": part.name}
+                call: Block = {"type": "tool_use", "id": part.id, "name": part.name}
                 return call | {"input": part.arguments or {}} | own
             case ToolResultPart():
                 return self.encode_tool_result(part) | own
@@ -234,7 +244,7 @@ class MessagesEncoding(WireFormat):
 
     def encode_tool_result(self, result: ToolResultPart) -> Block:
         """Return what a tool answered."""
-        block: Block = {"type": "tool_result", "tool_use_id": _tool_id(result.tool_call_id)}
+        block: Block = {"type": "tool_result", "tool_use_id": result.tool_call_id}
         content: JSONValue = result.content if isinstance(result.content, str) else None
         if not isinstance(result.content, str):
             content = [piece for part in result.content if (piece := self.encode_part(part)) is not None]
@@ -287,11 +297,6 @@ def _strip_end(blocks: list[Block]) -> None:
     """Take the blanks from the end of an answer that the model is to go on with; the API refuses them."""
     if blocks and blocks[-1].get("type") == "text":
         blocks[-1]["text"] = as_text(blocks[-1].get("text")).rstrip()
-
-
-def _tool_id(given: str) -> str:
-    """Return an id of a call that the API takes; those of other providers may have other letters."""
-    return _NOT_IN_ID.sub("_", given)
 
 
 def _is_own(citation: JSONObject) -> bool:

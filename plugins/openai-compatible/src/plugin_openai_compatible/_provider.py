@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from core_llm import Capabilities, ConfigError, Provider, hookimpl
-from core_llm.wire import ChatCompletions, JSONValue
+from core_llm.wire import CallIdForm, ChatCompletions, JSONValue
 
 
 class CompatibleChat(ChatCompletions):
@@ -21,6 +21,11 @@ class CompatibleChat(ChatCompletions):
         self.reasoning_field = str(reasoning) if reasoning else None
         if self.options.get("continuation") is True:
             self.continuation_fields = {"continue_final_message": True, "add_generation_prompt": False}
+        if (form := self.options.get("tool_call_ids")) is not None:
+            try:
+                self.call_ids = CallIdForm.named(str(form))
+            except ValueError as error:
+                raise ConfigError(f"providers.{provider}.options.tool_call_ids: {error}") from None
         if (most := self.options.get("max_embed_inputs")) is not None:
             if type(most) is not int or most < 1:
                 raise ConfigError(f"providers.{provider}.options.max_embed_inputs is no number of texts: {most!r}")
@@ -44,6 +49,7 @@ class OpenAICompatible(Provider):
         "stream_usage": "false for a server that rejects stream_options; usage is then unknown",
         "max_embed_inputs": "texts that the server embeds in one request, if not 2048; longer lists go out as several",
         "continuation": "true for a server that goes on from a last message of the assistant's, as vLLM does",
+        "tool_call_ids": "alphanumeric-9 for a server that takes only ids of nine letters and digits, as Mistral's do",
         "reasoning_field": "field in which the server wants the model's reasoning back, e.g. reasoning_content",
     }
 

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from core_llm import Capabilities, Provider, Settings, hookimpl
-from core_llm.wire import OPENAI_STRICT, ChatCompletions, JSONObject
+from core_llm.wire import OPENAI_STRICT, CallIdForm, ChatCompletions, JSONObject
+
+CALL_IDS = {
+    "mistralai/": CallIdForm.named("alphanumeric-9"),
+    "openai/": CallIdForm(r".{1,40}", 24),
+}
+"""Beginning of a model's name → what its provider takes as ids of tool calls; OpenRouter hands on what it is given.
+
+Source: error messages that Mistral and OpenAI answer with through OpenRouter (checked 2026-11).
+"""
 
 
 class OpenRouterChat(ChatCompletions):
@@ -21,6 +30,10 @@ class OpenRouterChat(ChatCompletions):
         """Return the headers that name the application in OpenRouter's rankings, if it wants to be named."""
         names = {"app_url": "http-referer", "app_title": "x-title"}
         return {header: str(self.options[option]) for option, header in names.items() if self.options.get(option)}
+
+    def call_ids_for(self, model: str) -> CallIdForm | None:
+        """Return what the provider behind takes as ids of tool calls, where that is known."""
+        return next((form for beginning, form in CALL_IDS.items() if model.startswith(beginning)), None)
 
     def encode_settings(self, settings: Settings) -> JSONObject:
         """Return the fields of the knobs: effort and budget of reasoning share one, and usage reports the cost."""
