@@ -8,7 +8,7 @@ import pytest
 
 from core_llm import OutputSchema, ToolSpec, UnsupportedError, UnsupportedSchemaError
 from core_llm._json import JSONObject, JSONValue
-from core_llm.wire import JSON_SCHEMA, LLAMA_GRAMMAR, OPENAI_STRICT, ChatCompletions, Responses, reduced_schema
+from core_llm.wire import GRAMMAR_SCHEMA, JSON_SCHEMA, STRICT_SCHEMA, ChatCompletions, Responses, reduced_schema
 
 OPEN: JSONObject = {"type": "object", "additionalProperties": {"type": "integer"}}
 TREE: JSONObject = {
@@ -21,7 +21,7 @@ TREE: JSONObject = {
 def strict(inner: JSONValue, **more: JSONValue) -> JSONValue:
     """Return what strict mode makes of the only member of an object."""
     schema: JSONObject = {"type": "object", "properties": {"a": inner}, **more}
-    properties = reduced_schema(schema, OPENAI_STRICT, feature="tools")["properties"]
+    properties = reduced_schema(schema, STRICT_SCHEMA, feature="tools")["properties"]
     assert isinstance(properties, dict)
     return properties["a"]
 
@@ -33,7 +33,7 @@ def test_an_object_says_what_strict_mode_wants() -> None:
         "properties": {"a": {"type": "string"}, "b": {"type": "object", "properties": {}}, "c": {"type": "null"}},
         "required": ["c"],
     }
-    assert reduced_schema(schema, OPENAI_STRICT, feature="tools") == {
+    assert reduced_schema(schema, STRICT_SCHEMA, feature="tools") == {
         "type": "object",
         "properties": {
             "a": {"type": "string"},
@@ -89,7 +89,7 @@ def test_what_cannot_be_said_is_named(inner: JSONValue, path: str, keyword: str)
     """By its path and keyword, whose words they are, and what to do."""
     schema: JSONObject = {"type": "object", "properties": {"a": inner}}
     with pytest.raises(UnsupportedSchemaError) as caught:
-        reduced_schema(schema, OPENAI_STRICT, feature="tools", provider="acme")
+        reduced_schema(schema, STRICT_SCHEMA, feature="tools", provider="acme")
     error = caught.value
     assert isinstance(error, UnsupportedError)
     assert (error.path, error.keyword, error.feature, error.provider) == (path, keyword, "tools", "acme")
@@ -101,7 +101,7 @@ def test_what_cannot_be_said_is_named(inner: JSONValue, path: str, keyword: str)
 def test_the_top_is_an_object(root: JSONObject) -> None:
     """Strict mode has no other."""
     with pytest.raises(UnsupportedSchemaError) as caught:
-        reduced_schema(root, replace(OPENAI_STRICT, keeps=None), feature="structured_output")
+        reduced_schema(root, replace(STRICT_SCHEMA, keeps=None), feature="structured_output")
     assert caught.value.path == "$"
 
 
@@ -117,7 +117,7 @@ def test_recursion_is_refused_where_it_is_not_taken() -> None:
         "$defs": {"N": {"type": "integer"}},
     }
     assert reduced_schema(twice, flat, feature="tools") == twice
-    assert reduced_schema(TREE, OPENAI_STRICT, feature="tools")["required"] == ["next"]
+    assert reduced_schema(TREE, STRICT_SCHEMA, feature="tools")["required"] == ["next"]
 
 
 def test_a_grammar_wants_patterns_with_ends() -> None:
@@ -127,7 +127,7 @@ def test_a_grammar_wants_patterns_with_ends() -> None:
         "properties": {"a": {"type": "string", "pattern": "x"}, "b": {"type": "string", "pattern": "^x$"}, "c": True},
         "patternProperties": {"^z": OPEN},
     }
-    assert reduced_schema(schema, LLAMA_GRAMMAR, feature="tools") == schema | {
+    assert reduced_schema(schema, GRAMMAR_SCHEMA, feature="tools") == schema | {
         "properties": {
             "a": {"type": "string", "description": '(pattern: "x")'},
             "b": {"type": "string", "pattern": "^x$"},
@@ -144,13 +144,13 @@ def test_json_schema_is_everything_as_it_is() -> None:
 class Strict(ChatCompletions):
     """A wire whose strict mode is known."""
 
-    strict_schemas = OPENAI_STRICT
+    strict_schemas = STRICT_SCHEMA
 
 
 class StrictResponses(Responses):
     """The same of the other wire."""
 
-    strict_schemas = OPENAI_STRICT
+    strict_schemas = STRICT_SCHEMA
 
 
 @pytest.mark.parametrize("wire", [Strict("acme", {}), StrictResponses("acme", {})], ids=["chat", "responses"])

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from core_llm.wire.responses_decode import ResponsesDecoder
     from core_llm.wire.schemas import (
         DESCRIBING,
+        GRAMMAR_SCHEMA,
         JSON_SCHEMA,
-        LLAMA_GRAMMAR,
-        OPENAI_STRICT,
+        STRICT_SCHEMA,
         SchemaLanguage,
         SchemaReducer,
         encode_schema,
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DESCRIBING",
+    "GRAMMAR_SCHEMA",
     "JSON_SCHEMA",
-    "LLAMA_GRAMMAR",
-    "OPENAI_STRICT",
+    "STRICT_SCHEMA",
     "CallIdForm",
     "ChatCompletions",
     "ChatDecoder",
@@ -89,8 +89,8 @@ _LATE = {
         (
             "DESCRIBING",
             "JSON_SCHEMA",
-            "LLAMA_GRAMMAR",
-            "OPENAI_STRICT",
+            "GRAMMAR_SCHEMA",
+            "STRICT_SCHEMA",
             "SchemaLanguage",
             "SchemaReducer",
             "encode_schema",

@@ -76,7 +76,7 @@ _FORMATS = frozenset("date-time time date duration email hostname ipv4 ipv6 uuid
 _COUNTS = frozenset("uniqueItems minContains maxContains minProperties maxProperties".split())
 _RANGES = frozenset("minimum maximum exclusiveMinimum exclusiveMaximum multipleOf".split())
 
-OPENAI_STRICT = SchemaLanguage(
+STRICT_SCHEMA = SchemaLanguage(
     name="strict mode",
     advice="simplify the schema, or pass is_strict=False",
     keeps=frozenset(_BASIC) | _RANGES,
@@ -92,7 +92,7 @@ OPENAI_STRICT = SchemaLanguage(
 """OpenAI's strict mode. Source: guide "Structured model outputs", supported schemas, and what real requests that were
 answered have besides: defaults and lengths (checked 2026-11)."""
 
-LLAMA_GRAMMAR = SchemaLanguage(name="llama.cpp's grammar", has_any_pattern=False)
+GRAMMAR_SCHEMA = SchemaLanguage(name="llama.cpp's grammar", has_any_pattern=False)
 """What llama.cpp makes a grammar of, which Ollama uses too: patterns begin with ``^`` and end with ``$``.
 
 Source: llama.cpp, `json-schema-to-grammar` (checked 2026-11).

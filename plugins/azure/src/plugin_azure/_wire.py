@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from core_llm import EmbedRequest, ProviderPart, Request, StreamEvent
-from core_llm.wire import OPENAI_STRICT, CallIdForm, ChatCompletions, ChatDecoder, JSONValue, Responses, WireRequest
+from core_llm.wire import STRICT_SCHEMA, CallIdForm, ChatCompletions, ChatDecoder, JSONValue, Responses, WireRequest
 
 FILTER_FIELDS = ("prompt_filter_results", "content_filter_results", "content_filter_result")
 
@@ -31,7 +31,7 @@ class AzureChat(ChatCompletions):
     decoder_type = AzureDecoder
     embed_encoding = "base64"
     call_ids = CallIdForm(r".{1,40}", 24)  # as at OpenAI
-    strict_schemas = OPENAI_STRICT
+    strict_schemas = STRICT_SCHEMA
 
     def encode_request(self, request: Request) -> WireRequest:
         """Return the HTTP request; the model is the name of the deployment."""
@@ -47,7 +47,7 @@ class AzureResponses(Responses):
 
     embed_encoding = "base64"
     call_ids = CallIdForm(r".{1,64}", 24)  # as at OpenAI
-    strict_schemas = OPENAI_STRICT
+    strict_schemas = STRICT_SCHEMA
 
     def encode_request(self, request: Request) -> WireRequest:
         """Return the HTTP request; the model is the name of the deployment."""

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from core_llm import AuthenticationError, Capabilities, Request, StatusError, StreamEvent
 from core_llm.wire import (
-    OPENAI_STRICT,
+    STRICT_SCHEMA,
     ChatCompletions,
     ChatDecoder,
     JSONObject,
@@ -19,7 +19,7 @@ from core_llm.wire import (
     decode_status_error,
 )
 
-SCHEMAS = replace(OPENAI_STRICT, tells=OPENAI_STRICT.tells | {"minItems", "maxItems"}, is_closed=False, is_whole=False)
+SCHEMAS = replace(STRICT_SCHEMA, tells=STRICT_SCHEMA.tells | {"minItems", "maxItems"}, is_closed=False, is_whole=False)
 """Source: docs.x.ai, page "Structured outputs", supported schemas (checked 2026-11)."""
 WRONG_KEY = re.compile(r"(?i)\b(?:incorrect|invalid) api key\b")
 """What xAI's code does not say: docs.x.ai, page "Debugging errors" (checked 2026-11)."""

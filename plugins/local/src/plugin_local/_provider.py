@@ -16,7 +16,7 @@ from core_llm import (
     Request,
     hookimpl,
 )
-from core_llm.wire import LLAMA_GRAMMAR, ChatCompletions, Exchange, JSONObject, ModelInfo
+from core_llm.wire import GRAMMAR_SCHEMA, ChatCompletions, Exchange, JSONObject, ModelInfo
 from plugin_local._engine import LocalEngine
 from plugin_local._native import EngineOptions
 from plugin_local._weights import KNOWN_MODELS, locate
@@ -35,7 +35,7 @@ _NO_TOOLS = Capabilities(
 class LocalChat(ChatCompletions):
     """Chat Completions as llama.cpp has it."""
 
-    schemas = LLAMA_GRAMMAR
+    schemas = GRAMMAR_SCHEMA
 
     settings_fields: Mapping[str, str] = {
         **{name: field for name, field in ChatCompletions.settings_fields.items() if name != "service_tier"},

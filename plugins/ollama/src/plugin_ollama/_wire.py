@@ -32,7 +32,7 @@ from core_llm import (
     UsageUpdate,
 )
 from core_llm.wire import (
-    LLAMA_GRAMMAR,
+    GRAMMAR_SCHEMA,
     Decoder,
     Exchange,
     Frame,
@@ -181,7 +181,7 @@ class OllamaChat(OllamaEmbedding):
             body["tools"] = [_encode_tool(tool) for tool in request.tools]
         if isinstance(request.output, OutputSchema):
             schema = request.output.json_schema
-            body["format"] = reduced_schema(schema, LLAMA_GRAMMAR, feature="structured_output", provider=self.provider)
+            body["format"] = reduced_schema(schema, GRAMMAR_SCHEMA, feature="structured_output", provider=self.provider)
         elif request.output == "json":
             body["format"] = "json"
         body |= self._encode_settings(request)

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import ClassVar
 
 from core_llm import Capabilities, Request, Settings
-from core_llm.wire import OPENAI_STRICT, CallIdForm, ChatCompletions, JSONObject, JSONValue, Responses
+from core_llm.wire import STRICT_SCHEMA, CallIdForm, ChatCompletions, JSONObject, JSONValue, Responses
 
 REASONING_MODELS = ("gpt-5*", "gpt-6*", "o1*", "o3*", "o4*", "ft:o*", "codex-*")
 CHAT_MODELS = ("*-chat*", "gpt-5-search*")
@@ -29,7 +29,7 @@ class OpenAIResponses(Responses):
     capabilities: ClassVar[Capabilities] = Responses.capabilities.merged(Capabilities(citations="supported"))
     embed_encoding = "base64"
     call_ids = CallIdForm(r".{1,64}", 24)  # longer ones are refused with 400 (checked 2026-11)
-    strict_schemas = OPENAI_STRICT
+    strict_schemas = STRICT_SCHEMA
 
     def headers(self) -> dict[str, str]:
         """Return the headers of the configured organization and project."""
@@ -50,7 +50,7 @@ class OpenAIChat(ChatCompletions):
 
     embed_encoding = "base64"
     call_ids = CallIdForm(r".{1,40}", 24)  # longer ones are refused with 400 (checked 2026-11)
-    strict_schemas = OPENAI_STRICT
+    strict_schemas = STRICT_SCHEMA
     settings_fields: Mapping[str, str] = {**ChatCompletions.settings_fields, "cache_key": "prompt_cache_key"}
 
     def headers(self) -> dict[str, str]:

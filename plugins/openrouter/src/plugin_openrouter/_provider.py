@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from core_llm import Capabilities, Provider, Settings, hookimpl
-from core_llm.wire import OPENAI_STRICT, CallIdForm, ChatCompletions, JSONObject
+from core_llm.wire import STRICT_SCHEMA, CallIdForm, ChatCompletions, JSONObject
 
 CALL_IDS = {
     "mistralai/": CallIdForm.named("alphanumeric-9"),
@@ -22,7 +22,7 @@ class OpenRouterChat(ChatCompletions):
     """Chat Completions as OpenRouter has it. Reasoning goes back as `reasoning_details`, exactly as it came."""
 
     settings_fields: Mapping[str, str] = {**ChatCompletions.settings_fields, "max_tokens": "max_tokens"}
-    strict_schemas = OPENAI_STRICT  # what is strict is made so for the narrowest of the providers behind it
+    strict_schemas = STRICT_SCHEMA  # what is strict is made so for the narrowest of the providers behind it
     embed_fields: Mapping[str, str] = {"dimensions": "dimensions", "input_type": "input_type"}
     input_types: ClassVar[Mapping[str, str]] = {"query": "search_query", "document": "search_document"}
 
