@@ -89,8 +89,7 @@ def _attempt(call: CallState) -> Step:
     if isinstance(head, Failed | Interrupted):
         return call.transport_error(head, "headers")
     assert isinstance(head, Head)  # noqa: S101  # the last of Send's outcomes
-    for held in call.held:
-        held.answered(head)
+    call.answered(head)
     if not 200 <= head.status < 300:  # noqa: PLR2004  # HTTP
         return (yield from error_status(call, head))
     if framing == "none":

@@ -90,8 +90,7 @@ def _sent(call: CallState, request: OutgoingRequest) -> ExchangeSteps[WireRespon
     if isinstance(head, Failed | Interrupted):
         return call.transport_error(head, "headers")
     assert isinstance(head, Head)  # noqa: S101  # the last of Send's outcomes
-    for held in call.held:
-        held.answered(head)
+    call.answered(head)
     if not 200 <= head.status < 300:  # noqa: PLR2004  # HTTP
         failed = yield from error_status(call, head)
         assert failed is not None  # noqa: S101  # an error status is always an error

@@ -22,7 +22,7 @@ from core_llm._stream import faults
 from core_llm._stream.accumulate import Accumulator
 from core_llm._stream.audience import Audience
 from core_llm._stream.control import Aborted, Control, LimitExceeded
-from core_llm._stream.effects import Close, Failed, Interrupted, Steps
+from core_llm._stream.effects import Close, Failed, Head, Interrupted, Steps
 from core_llm._stream.held import Held
 from core_llm._stream.ledger import Ledger, record_of
 from core_llm._stream.observe import Pipeline
@@ -184,6 +184,11 @@ class CallState:
         if self.pipeline is not None:
             self.pipeline.audience.events(late)
         return late
+
+    def answered(self, head: Head) -> None:
+        """Tell those who let the attempt through of the head of its answer."""
+        for each in self.held:
+            each.answered(head)
 
     def leave(self, usage: Usage | None) -> None:
         """Give back what the attempt holds of the limits in number or rate."""
