@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable
 from itertools import pairwise
-from types import FrameType
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -17,8 +14,7 @@ from core_llm._json import JSONValue
 from core_llm._output.builders import NOTHING, ItemBuilder, JSONBuilder
 from core_llm._output.partial_json import MAX_DEPTH, NotJSONError, PartialJSON
 
-if TYPE_CHECKING:
-    from _typeshed import TraceFunction
+from .counting import lines_run
 
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8)
@@ -190,28 +186,6 @@ def test_items_are_handed_out_and_not_kept() -> None:
     assert counts.index(1) < counts.index(2) < counts.index(3)
 
 
-def lines_run(text: str, size: int) -> int:
-    """Return how many lines of Python reading a text in small pieces takes."""
-    count = 0
-
-    def trace(_: FrameType, event: str, __: object) -> TraceFunction:
-        nonlocal count
-        count += event == "line"
-        return trace
-
-    pieces = [text[at : at + size] for at in range(0, len(text), size)]
-    parser = PartialJSON(JSONBuilder())
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        for piece in pieces:
-            parser.feed(piece)
-    finally:
-        sys.settrace(before)
-    parser.close()
-    return count
-
-
 @pytest.mark.parametrize(
     "whole",
     [lambda count: {"text": "x" * (count * 20)}, lambda count: [{"name": f"n{n:06}"} for n in range(count)]],
@@ -220,7 +194,7 @@ def lines_run(text: str, size: int) -> int:
 def test_the_work_is_in_proportion_to_the_length(whole: object) -> None:
     """Eight times the text takes eight times the lines: nothing is read again."""
     assert callable(whole)
-    one, eight = (lines_run(json.dumps(whole(count)), 4) for count in (500, 4000))
+    one, eight = (lines_run(JSONBuilder(), json.dumps(whole(count)), 4) for count in (500, 4000))
     assert eight < 8.2 * one
 
 

@@ -20,6 +20,8 @@ from core_llm._output.partial_json import PartialJSON
 from core_llm._output.partial_objects import TypedBuilder
 from core_llm._output.task import task_of
 
+from .counting import lines_run
+
 
 class Street(BaseModel):
     """A street."""
@@ -219,3 +221,12 @@ def test_the_last_thing_shown_is_the_value(city: City, size: int) -> None:
     """Whatever the value and its pieces."""
     *_, last = growing(City, city.model_dump(mode="json"), size)
     assert last == city
+
+
+def test_the_work_is_in_proportion_to_the_length() -> None:
+    """Eight times the items, in pieces of four characters, take eight times the lines."""
+    costs = []
+    for count in (250, 2000):
+        text = json.dumps({"value": [{"name": f"n{number:06}", "number": number} for number in range(count)]})
+        costs.append(lines_run(TypedBuilder(task_of(list[Street])), text, 4, starts="{"))
+    assert costs[1] < 8.3 * costs[0]

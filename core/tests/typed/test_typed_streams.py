@@ -202,3 +202,14 @@ def test_an_async_iterator_may_be_left(backend: str) -> None:
             return await anext(stream.partial_objects())
 
     assert anyio.run(go, backend=backend).name is None
+
+
+def test_a_queue_takes_typed_streams_as_any_others() -> None:
+    """Their values are there when the queue has read them."""
+    with Client(providers=[FakeProvider(GOOD)]) as client, client.queue() as queue:
+        streams = [client.stream("fake:m", "Hi", output=City) for _ in range(2)]
+        for stream in streams:
+            queue.add(stream)
+        for _ in queue:
+            pass
+    assert [stream.output for stream in streams] == [OSLO, OSLO]
