@@ -55,7 +55,7 @@ class AttemptRecord(Value):
     """By its provider's name for it."""
     mode: str = "retry"
     """How it went about it: ``retry`` (sent, or sent again), ``plain``, ``refresh``, ``restart``, ``continue``,
-    ``resume``."""
+    ``resume``; or ``correct``: asked for anew, since the answer before did not fit its type."""
     error: str | None = None
     """The class of what it failed with; None for the one that brought the answer."""
     message: str | None = None
