@@ -15,6 +15,7 @@ from core_llm import (
     PartEnd,
     PartStart,
     ReasoningPart,
+    RefusalPart,
     Request,
     ServerError,
     Settings,
@@ -79,6 +80,12 @@ def test_a_conversation_with_tools() -> None:
         },
         {"role": "tool", "content": "Rain", "tool_name": "weather"},
     ]
+
+
+def test_a_refusal_of_another_provider_is_text() -> None:
+    """The wire has no refusals, and the model should know that it has declined."""
+    [message] = body(Message.assistant(RefusalPart(text="I will not.")))["messages"]
+    assert message == {"role": "assistant", "content": "I will not."}
 
 
 def test_tools_are_on_top() -> None:

@@ -18,6 +18,7 @@ from core_llm import (
     Message,
     OutputSchema,
     ReasoningPart,
+    RefusalPart,
     Request,
     Response,
     Settings,
@@ -276,7 +277,7 @@ class OllamaChat(OllamaEmbedding):
         thinking: list[str] = []
         for part in message.parts:
             match part:
-                case TextPart(text=text):
+                case TextPart(text=text) | RefusalPart(text=text):
                     texts.append(text)
                 case ReasoningPart(text=text):
                     thinking.append(text)
