@@ -24,6 +24,8 @@ TOOLS = nox.project.load_toml(ROOT / "pyproject.toml")
 METADATA = {package: nox.project.load_toml(package / "pyproject.toml") for package in PACKAGES}
 DISTRIBUTIONS = {METADATA[package]["project"]["name"]: package for package in PACKAGES}
 
+ON_ALL_CORES = ("-n", "auto", "--dist", "worksteal")
+"""For pytest, with pytest-xdist beside it."""
 PYTHONS = ["3.11", "3.12", "3.13"]
 THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -97,8 +99,8 @@ def lint(session: nox.Session) -> None:
 @nox.parametrize("package", [nox.param(package, id=package.name) for package in PACKAGES])
 def tests(session: nox.Session, package: Path) -> None:
     """Test one package beside nothing but its own dependencies."""
-    install(session, package, tests=True)
-    session.run("pytest", str(package / "tests"), *session.posargs)
+    install(session, package, tests=True, tools="parallel")
+    session.run("pytest", *ON_ALL_CORES, str(package / "tests"), *session.posargs)
 
 
 @nox.session
@@ -106,7 +108,7 @@ def together(session: nox.Session) -> None:
     """Test the repository as a whole, all packages installed at once."""
     install(session, *PACKAGES, tests=True, tools="test")
     elsewhere = [f"--ignore=tests/{folder}" for folder in ("conformance", "differential", "published")]
-    session.run("pytest", "tests", *elsewhere, *session.posargs)
+    session.run("pytest", *ON_ALL_CORES, "tests", *elsewhere, *session.posargs)
 
 
 @nox.session(default=False)
@@ -141,11 +143,12 @@ def build(session: nox.Session) -> None:
         python = install_wheels(session, away)
         shutil.copy(ROOT / "pyproject.toml", away)  # pytest's settings, and with them its root
         for package in PACKAGES:
-            tests = away / package.relative_to(ROOT) / "tests"
-            shutil.copytree(package / "tests", tests, ignore=shutil.ignore_patterns("__pycache__"))
+            copied = away / package.relative_to(ROOT) / "tests"
+            shutil.copytree(package / "tests", copied, ignore=shutil.ignore_patterns("__pycache__"))
         with session.chdir(away):
             for package in PACKAGES:
-                session.run(python, "-m", "pytest", str(package.relative_to(ROOT) / "tests"), external=True)
+                tests = str(package.relative_to(ROOT) / "tests")
+                session.run(python, "-m", "pytest", *ON_ALL_CORES, tests, external=True)
 
 
 @nox.session
@@ -165,7 +168,8 @@ def install_wheels(session: nox.Session, away: Path) -> str:
         wheels.append(with_extras(wheel, extras))
     session.run("uv", "venv", "--quiet", f"--python={session.virtualenv.location}", str(away / "env"))
     python = str(away / ("env/Scripts/python.exe" if os.name == "nt" else "env/bin/python"))
-    session.run("uv", "pip", "install", "--quiet", f"--python={python}", *wheels, *others)
+    parallel = nox.project.dependency_groups(TOOLS, "parallel")
+    session.run("uv", "pip", "install", "--quiet", f"--python={python}", *wheels, *others, *parallel)
     return python
 
 
