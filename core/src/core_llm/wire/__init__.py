@@ -20,6 +20,7 @@ from core_llm.wire.parts import PartsBuilder
 from core_llm.wire.template import TextTemplate
 from core_llm.wire.tool_calls import ToolCallAssembler
 from core_llm.wire.usage import UsageFields, usage_from
+from core_llm.wire.waiting import retry_after_seconds, seconds_until
 
 if TYPE_CHECKING:
     from core_llm.wire.responses import Responses
@@ -80,6 +81,8 @@ __all__ = [
     "read_vector",
     "reduced_schema",
     "response_from",
+    "retry_after_seconds",
+    "seconds_until",
     "usage_from",
 ]
 _LATE = {
