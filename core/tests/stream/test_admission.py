@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
 from core_llm import (
     AbortedError,
+    Admission,
     BusyError,
+    InvalidRequestError,
     Limits,
     PluginError,
     SignalController,
     TimeoutExceededError,
+    Usage,
+    hookimpl,
 )
 from core_llm_conformance.script import sse_answer
 from core_llm_conformance.server import FaultServer
@@ -78,6 +83,45 @@ def test_nothing_goes_out_without_leave(caller: Caller, answer: object, may_bloc
     assert isinstance(outcome.error, PluginError)
     assert "the store is down" in outcome.error.message or "returned a str" in outcome.error.message
     assert turnstile.told == ["ask", "release None"]
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "message"),
+    [
+        (LookupError("no such tenant"), PluginError, "failed to admit a call of tiny:m: LookupError: no such tenant"),
+        (InvalidRequestError("not at night"), InvalidRequestError, "not at night"),
+    ],
+)
+def test_a_plugin_may_refuse_a_call(caller: Caller, raised: Exception, kind: type, message: str) -> None:
+    """By an error of this package, which is the call's; any other is its own failure, and named as such."""
+
+    class Refusing:
+        @hookimpl
+        def core_llm_admit_call(self) -> Admission | None:
+            raise raised
+
+    with FaultServer() as server:
+        for plugin in (Refusing(), Limiting(Turnstile([raised]))):
+            outcome = caller.stream(at(server.url), client={"plugins": [plugin]})
+            assert type(outcome.error) is kind
+            assert message.rpartition(": ")[2] in str(outcome.error)
+        assert server.requests == []
+
+
+def test_what_is_told_afterwards_cannot_harm_an_answer(caller: Caller, caplog: pytest.LogCaptureFixture) -> None:
+    """A plugin that fails on being told is reported."""
+
+    class Clumsy(Turnstile):
+        def answered(self, status: int, headers: Mapping[str, str]) -> None:
+            raise KeyError(f"x-ratelimit of {status} in {len(headers)}")
+
+        def release(self, usage: Usage | None) -> None:
+            raise OSError(f"cannot write {usage}")
+
+    with FaultServer(hello()) as server, caplog.at_level(logging.WARNING, "core_llm"):
+        assert caller.stream(at(server.url), client={"plugins": [Limiting(Clumsy())]}).response.text == "Hello"
+    assert "x-ratelimit of 200" in caplog.text
+    assert "cannot write None" in caplog.text
 
 
 def test_what_a_plugin_returns_must_be_an_admission(caller: Caller) -> None:

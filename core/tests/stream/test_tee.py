@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from core_llm import (
@@ -217,6 +218,47 @@ def test_leaving_the_block_closes_a_shared_stream(backend: str) -> None:
 
     with FaultServer(sse_answer(HELLO[0], Stall())) as server:
         anyio.run(main, server, backend=backend)
+
+
+async def numbers_async(count: int) -> AsyncIterator[StreamEvent]:
+    """Yield so many events, and then break."""
+    for number in range(count):
+        yield TextDelta(0, str(number))
+    raise StreamInterruptedError("it broke")
+
+
+@pytest.mark.anyio
+async def test_who_lags_behind_in_async_is_cut_off_and_the_others_get_the_end() -> None:
+    """Each in its own way: by falling behind, by leaving, or by the error that the stream ends with."""
+    async with transforms.tee(numbers_async(100), 3, max_lag=20) as (quick, slow, gone):
+        found: list[StreamEvent] = [await anext(gone)]
+        await gone.aclose()
+        with pytest.raises(StreamInterruptedError):
+            found = [event async for event in quick]
+        with pytest.raises(LaggedError):
+            await anext(slow)
+        with pytest.raises(AbortedError):
+            await anext(gone)
+    assert len(found) == 1  # the list of an async comprehension that raises is not kept
+
+
+@pytest.mark.anyio
+async def test_after_the_last_consumer_nothing_is_read() -> None:
+    """Within the block already."""
+    asked: list[int] = []
+
+    async def source() -> AsyncIterator[StreamEvent]:
+        for number in range(1000):
+            asked.append(number)
+            yield TextDelta(0, str(number))
+
+    async with transforms.tee(source(), 2) as (first, second):
+        async with first:
+            await anext(first)
+        async with second:
+            pass
+        await anyio.lowlevel.checkpoint()
+        assert len(asked) < 1000
 
 
 def test_a_thousand_shared_and_dropped_streams_leave_nothing() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import replace
 
 import anyio
@@ -247,3 +247,41 @@ def test_a_thread_reads_but_a_few_events_ahead() -> None:
         next(events)
         assert len(asked) <= 1 + 16 + 1 + 1
     assert len(asked) < 1000
+
+
+@pytest.mark.anyio
+async def test_a_task_reads_but_a_few_events_ahead_too() -> None:
+    """So that a slow consumer still slows the stream."""
+    asked: list[int] = []
+
+    async def source() -> AsyncIterator[StreamEvent]:
+        for number in range(1000):
+            asked.append(number)
+            yield TextDelta(number % 2, "a")
+
+    async with transforms.debounce(5, max_chars=1)(source()) as events:
+        await anext(events)
+        await anyio.wait_all_tasks_blocked()
+        assert 1 < len(asked) <= 1 + 16 + 1
+        assert len([event async for event in events]) == 999
+
+
+@pytest.mark.anyio
+async def test_a_function_that_fails_closes_an_async_stream() -> None:
+    """Its exception comes out as it is, and again."""
+    closed: list[bool] = []
+
+    async def source() -> AsyncIterator[StreamEvent]:
+        try:
+            yield TextDelta(0, "a")
+        finally:
+            closed.append(True)
+
+    def fail(_: StreamEvent) -> StreamEvent:
+        raise LookupError("no such word")
+
+    events = transforms.map(fail)(source())
+    for _ in range(2):
+        with pytest.raises(LookupError, match="no such word"):
+            await anext(events)
+    assert closed == [True]

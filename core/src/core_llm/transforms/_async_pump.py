@@ -20,6 +20,8 @@ class AsyncPump:
         self._end: BaseException | None = None
         self._changed = anyio.Event()
         self._group = anyio.create_task_group()
+        self._scope = anyio.CancelScope()
+        """Of the reading task alone: that of the group has the consumer's block in it."""
 
     async def start(self) -> None:
         """Begin to read."""
@@ -45,19 +47,20 @@ class AsyncPump:
 
     async def stop(self) -> None:
         """Read no further, and wait for the task to end."""
-        self._group.cancel_scope.cancel()
+        self._scope.cancel()
         await self._group.__aexit__(None, None, None)
 
     async def _run(self) -> None:
         end: BaseException = StopAsyncIteration()
-        try:
-            async for event in self._source:
-                while len(self._events) >= AHEAD:
-                    await self._changed.wait()
-                self._events.append(event)
-                self._notify()
-        except Exception as error:  # noqa: BLE001  # raised where the events are read
-            end = error
+        with self._scope:
+            try:
+                async for event in self._source:
+                    while len(self._events) >= AHEAD:
+                        await self._changed.wait()
+                    self._events.append(event)
+                    self._notify()
+            except Exception as error:  # noqa: BLE001  # raised where the events are read
+                end = error
         self._end = end
         self._notify()
 

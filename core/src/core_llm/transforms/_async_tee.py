@@ -29,6 +29,8 @@ class AsyncTee:
         self._source = source
         self._sharing = sharing
         self._group: TaskGroup | None = None
+        self._scope: anyio.CancelScope | None = None
+        """Of the reading task alone: that of the group has the consumers' block in it."""
         self._changed: anyio.Event | None = None
         self._branches = tuple(
             AsyncBranch(partial(self._next, number), partial(self._leave, number)) for number in range(count)
@@ -37,9 +39,10 @@ class AsyncTee:
     async def __aenter__(self) -> tuple[AsyncBranch, ...]:
         """Begin to read, and return the consumers."""
         self._changed = anyio.Event()
+        self._scope = anyio.CancelScope()
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
-        self._group.start_soon(self._read)
+        self._group.start_soon(self._read, self._scope)
         return self._branches
 
     async def __aexit__(
@@ -50,8 +53,7 @@ class AsyncTee:
         for number in range(len(self._branches)):
             self._leave(number)
         try:
-            if group is not None:
-                group.cancel_scope.cancel()
+            if group is not None:  # with the last consumer its task was told to end
                 await group.__aexit__(None, None, None)
         finally:
             await aclose(self._source)
@@ -59,8 +61,8 @@ class AsyncTee:
     def _leave(self, number: int) -> None:
         """Let a consumer go; after the last one nothing more is read."""
         self._sharing.leave(number)
-        if self._sharing.is_left and self._group is not None:
-            self._group.cancel_scope.cancel()
+        if self._sharing.is_left and self._scope is not None:
+            self._scope.cancel()
         self._notify()
 
     async def _next(self, number: int) -> StreamEvent:
@@ -81,19 +83,20 @@ class AsyncTee:
         self._notify()
         return event
 
-    async def _read(self) -> None:
+    async def _read(self, scope: anyio.CancelScope) -> None:
         """Read for all, as far as may be."""
         sharing = self._sharing
         end: BaseException = StopAsyncIteration()
-        try:
-            async for event in self._source:
-                sharing.add(event)
-                self._notify()
-                while not sharing.may_grow() or sharing.ahead >= AHEAD:
-                    assert self._changed is not None  # noqa: S101  # this runs within the block
-                    await self._changed.wait()
-        except Exception as error:  # noqa: BLE001  # everybody is told
-            end = error
+        with scope:
+            try:
+                async for event in self._source:
+                    sharing.add(event)
+                    self._notify()
+                    while not sharing.may_grow() or sharing.ahead >= AHEAD:
+                        assert self._changed is not None  # noqa: S101  # this runs within the block
+                        await self._changed.wait()
+            except Exception as error:  # noqa: BLE001  # everybody is told
+                end = error
         sharing.end = end
         self._notify()
 
