@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import PurePath
 from typing import NamedTuple, get_args, get_origin
+from urllib.parse import unquote
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -30,7 +31,7 @@ _FREE_TABLES = ("options", "provider_options", "query")
 _SECRET_NAME = re.compile(r"(^|[_-])(api[_-]?key|key|token|secret|password|authorization)$", re.IGNORECASE)
 _SECRET_TABLES = ("env", "headers")
 """Tables of a plugin's settings all of whose values are secret."""
-_URL_PASSWORD = re.compile(r"://[^/@]*?:([^/@]+)@")
+_URL_PASSWORD = re.compile(r"://(?:[^/@:]*:)?([^/@]+)@")
 
 
 class Leaf(NamedTuple):
@@ -168,6 +169,7 @@ def _secured(path: SettingPath, value: object) -> object:
     """Return the value, a key as SecretStr; whatever is secret joins the redaction set on the way."""
     if path[-1] == "base_url" and isinstance(value, str) and (found := _URL_PASSWORD.search(value)):
         register_secret(found[1])
+        register_secret(unquote(found[1]))
     if path[0] == "plugins":
         _hidden(value)
     if not _is_secret(path):

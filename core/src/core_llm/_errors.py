@@ -91,6 +91,10 @@ class CoreLLMError(Exception):
         self.message = redact(message)
         super().__init__(self.message)
 
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute, redacted: a plugin may add what its provider said after the error was made."""
+        super().__setattr__(name, redact(value) if isinstance(value, str) else value)
+
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.args, {**self.__dict__}))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from ipaddress import ip_address
 from urllib.parse import urlencode, urlsplit
 
@@ -10,6 +11,7 @@ from pydantic import SecretStr
 from pydantic_core import to_json
 
 from core_llm._errors import ConfigError, MissingAPIKeyError, UnsupportedError
+from core_llm._json import JSONValue
 from core_llm._keys import as_key
 from core_llm._provider import OutgoingRequest, Provider
 from core_llm._redaction import register_secret
@@ -20,8 +22,15 @@ from core_llm.wire.base import WireRequest
 from core_llm.wire.frames import Framing
 
 USER_AGENT = "core-llm"
-_HOLDS_KEY = re.compile(r"(?i)(?:^|(?<!idempotency)[-_])(?:authorization|cookie|key|secret|token)$")
+_HOLDS_KEY = re.compile(
+    r"(?i)(?:^|(?<!idempotency)[-_]|api|access|auth)(?:authorization|cookie|key|secret|token|password|credential)$"
+)
 """How the names of headers and query fields end that carry a key."""
+_IN_BODY = re.compile(
+    r"(?i)(?:^|[-_])(?:authorization(?:[-_]token)?|api[-_]?key|(?:access|auth|bearer|refresh|session)[-_]?token"
+    r"|secret|password|cookie)$"
+)
+"""The same for fields of a body, where other keys and tokens are no secrets: ``prompt_cache_key``, ``max_tokens``."""
 
 
 def build(plan: CallPlan, secret: object, *, is_stream: bool) -> tuple[OutgoingRequest, Framing]:
@@ -70,7 +79,7 @@ def signed(plan: CallPlan, wired: WireRequest, secret: object) -> OutgoingReques
     headers |= wired.headers
     headers |= {name.lower(): value.get_secret_value() for name, value in config.headers.items()}
     headers |= {name.lower(): value for name, value in request.extra_headers.items()}
-    _register_keys(request)
+    _register_keys(request, plan.provider_options)
     query = {**wired.query, **config.query, **request.extra_query}
     url = provider.url(wired.path)
     if query:
@@ -83,11 +92,26 @@ def signed(plan: CallPlan, wired: WireRequest, secret: object) -> OutgoingReques
     return provider.auth.sign(outgoing, secret, plan.clock.now())
 
 
-def _register_keys(request: Request) -> None:
-    """Let redaction know the keys that the caller gave as headers or query fields of the call's own."""
+def _register_keys(request: Request, options: Mapping[str, JSONValue]) -> None:
+    """Let redaction know the keys that the caller gave as headers, query fields or options of the call's own."""
     for name, value in (*request.extra_headers.items(), *request.extra_query.items()):
         if _HOLDS_KEY.search(name):
             register_secret(value.rpartition(" ")[2])  # without the scheme, as in "Bearer …"
+    if options:
+        _register_in(dict(options))
+
+
+def _register_in(value: JSONValue) -> None:
+    """Do the same for the fields of a body, such as what the provider is to show to a remote MCP server."""
+    if isinstance(value, list):
+        for item in value:
+            _register_in(item)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if isinstance(item, str) and _IN_BODY.search(name):
+                register_secret(item.rpartition(" ")[2])
+            else:
+                _register_in(item)
 
 
 def _check_address(url: str, endpoint: str, *, has_key: bool) -> None:
