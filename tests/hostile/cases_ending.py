@@ -47,16 +47,10 @@ def endings(family: str, step: Step, *, then: Then = "closed") -> list[Case]:
         # A half that is closed leaves the other one open: the server listens on.
         return lambda words: _with_stall(where(words, step)) if then == "left" else where(words, step)
 
-    cases = [
-        broken(f"{family}: {name}", script(where), then=then) for name, where in BEFORE_THE_HEAD.items()
-    ]
-    cases += [
-        cut(f"{family}: {name}", script(where), text="", then=then) for name, where in BEFORE_CONTENT.items()
-    ]
+    cases = [broken(f"{family}: {name}", script(where), then=then) for name, where in BEFORE_THE_HEAD.items()]
+    cases += [cut(f"{family}: {name}", script(where), text="", then=then) for name, where in BEFORE_CONTENT.items()]
     cases += [cut(f"{family}: {name}", script(where), then=then) for name, where in AFTER_CONTENT.items()]
-    cases += [
-        whole(f"{family}: {name}", script(where), then=then) for name, where in AFTER_THE_MARKER.items()
-    ]
+    cases += [whole(f"{family}: {name}", script(where), then=then) for name, where in AFTER_THE_MARKER.items()]
     return cases
 
 

@@ -54,7 +54,9 @@ def heads() -> list[Case]:
         broken("head: an endless header, fast", lambda _: raw(status, b"a: ", Flood(BLOCK)), then="left"),
         broken("head: an endless status line", lambda _: raw(b"HTTP/1.1 200 ", Flood(BLOCK)), then="left"),
         limited("first_event", "head: a flood of 1xx", lambda _: raw(Flood(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 50))),
-        whole("head: some 1xx before it", lambda words: raw(_hints() + head(words), chunk(words.whole) + LAST, Close())),
+        whole(
+            "head: some 1xx before it", lambda words: raw(_hints() + head(words), chunk(words.whole) + LAST, Close())
+        ),
         whole("head: line feeds alone", lambda words: raw(_line_feeds(words), chunk(words.whole) + LAST, Close())),
     ]
 
@@ -81,7 +83,9 @@ def bodies() -> list[Case]:
         cut("body: endless trailers", lambda words: begun(words, b"0\r\n", Flood(b"a: b\r\n" * 999)), then="left"),
         cut("body: the last chunk, and no marker", lambda words: begun(words, LAST, Close())),
         cut("body: shorter than its length", lambda words: _of_length(words, words.begun, 9999)),
-        cut("body: longer than its length", lambda words: _of_length(words, words.begun + words.whole, len(words.begun))),
+        cut(
+            "body: longer than its length", lambda words: _of_length(words, words.begun + words.whole, len(words.begun))
+        ),
         cut("body: nothing", lambda words: raw(head(words, "content-length: 0"), Close()), text=""),
         whole("body: no length at all", lambda words: raw(head(words, "connection: close"), words.whole, Close())),
         whole("body: of HTTP/1.0", lambda words: raw(_old_head(words), words.whole, Close())),
@@ -186,7 +190,12 @@ def statuses() -> list[Case]:
         Case("redirect: to nowhere", lambda _: Answer(307), StatusError),
         Case("redirect: 304", lambda _: raw(b"HTTP/1.1 304 Not Modified\r\n\r\n", Close()), StatusError, then="closed"),
         broken("redirect: 101", lambda _: raw(b"HTTP/1.1 101 Switching\r\nupgrade: x\r\n\r\n", Stall()), then="left"),
-        Case("redirect: 204", lambda _: raw(b"HTTP/1.1 204 No Content\r\n\r\n", Close()), StreamInterruptedError, then="closed"),
+        Case(
+            "redirect: 204",
+            lambda _: raw(b"HTTP/1.1 204 No Content\r\n\r\n", Close()),
+            StreamInterruptedError,
+            then="closed",
+        ),
     ]
 
 
@@ -224,7 +233,9 @@ def tls() -> list[Case]:
         broken("TLS: rubbish for a record", lambda _: raw(SendBelow(b"rubbish" * 9), Stall()), tls=True, then="left"),
         cut("TLS: closed between frames", lambda words: begun(words, Close()), tls=True),
         cut("TLS: reset in a later record", lambda words: begun(words, SendBelow(HALF_A_RECORD), Reset()), tls=True),
-        cut("TLS: rubbish later", lambda words: begun(words, SendBelow(b"rubbish" * 9), Stall()), tls=True, then="left"),
+        cut(
+            "TLS: rubbish later", lambda words: begun(words, SendBelow(b"rubbish" * 9), Stall()), tls=True, then="left"
+        ),
         whole("TLS: reset after the marker", lambda words: raw(head(words), chunk(words.whole), Reset()), tls=True),
         whole("TLS: all well", lambda words: sse_answer(words.whole), tls=True, then=None),
     ]

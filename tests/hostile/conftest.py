@@ -15,17 +15,24 @@ Tally = Counter[tuple[str, str, str, bool]]
 """Family, wire, runner, and whether it was right → how many."""
 TALLY = pytest.StashKey[Tally]()
 SAID = pytest.StashKey[list[str]]()
+SECRETS = pytest.StashKey[Counter[str]]()
+"""Failures and texts that were searched for a key, and those with one."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to count."""
     config.stash[TALLY] = Counter()
     config.stash[SAID] = []
+    config.stash[SECRETS] = Counter()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print the matrix, and what else was counted."""
-    tally, said = config.stash.get(TALLY, Counter()), config.stash.get(SAID, [])
+    tally, said, searched = config.stash[TALLY], config.stash[SAID], config.stash[SECRETS]
+    if searched:
+        said.append(
+            f"no secret: {searched['failures']} failures, {searched['texts']} texts, {searched['hits']} with the key"
+        )
     if tally or said:
         terminalreporter.section("hostile server")
     for line in [*_matrix(tally), *said]:
@@ -57,6 +64,12 @@ def tally(pytestconfig: pytest.Config) -> Tally:
 def said(pytestconfig: pytest.Config) -> list[str]:
     """Give the lines to print at the end."""
     return pytestconfig.stash[SAID]
+
+
+@pytest.fixture(scope="session")
+def searched(pytestconfig: pytest.Config) -> Counter[str]:
+    """Give the count of what was searched for secrets."""
+    return pytestconfig.stash[SECRETS]
 
 
 @pytest.fixture(scope="session")

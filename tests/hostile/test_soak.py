@@ -1,6 +1,6 @@
 """A soak: a crowd of streams on one client, each spoilt at random. `nox -s soak` runs ten thousand of them.
 
-`CORE_LLM_SOAK` is how many there are, `CORE_LLM_SOAK_SEED` the seed that is printed; with a seed the same streams are
+`SOAK_STREAMS` is how many there are, `SOAK_SEED` the seed that is printed; with a seed the same streams are
 spoilt in the same way again.
 """
 
@@ -16,7 +16,7 @@ import pytest
 
 from .soak import Soak
 
-STREAMS = int(os.environ.get("CORE_LLM_SOAK", "500"))
+STREAMS = int(os.environ.get("SOAK_STREAMS", "500"))
 AT_ONCE = min(200, STREAMS // 4)
 KEPT_BY_PYTHON = 400_000
 """Bytes that may be held more: caches of regular expressions, of selectors, and the like; of no stream."""
@@ -25,7 +25,7 @@ KEPT_BY_PYTHON = 400_000
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="descriptors are counted in /proc")
 def test_no_stream_is_lost_and_nothing_is_left(said: list[str]) -> None:
     """Every stream ends as what was done to it wants; memory, descriptors, threads and tasks are as before."""
-    seed = int(os.environ.get("CORE_LLM_SOAK_SEED", time.time_ns() % 1_000_000))
+    seed = int(os.environ.get("SOAK_SEED", time.time_ns() % 1_000_000))
     tracemalloc.start()
     try:
         soaked = asyncio.run(Soak(seed, AT_ONCE).run(STREAMS))
