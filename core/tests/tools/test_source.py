@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from core_llm import (
@@ -91,7 +93,30 @@ def test_async_code_opens_it_in_its_own_loop(loop: str) -> None:
 
 
 async def _loop() -> object:
+    await anyio.lowlevel.checkpoint()  # which anyio knows how to do there
     return current_loop()
+
+
+def test_cancelling_who_waits_cancels_the_work(loop: str) -> None:
+    """Work that sync code's source does for a task of another loop ends with the task."""
+    began, ended = threading.Event(), threading.Event()
+
+    async def work() -> None:
+        try:
+            began.set()
+            await anyio.sleep_forever()
+        finally:
+            ended.set()
+
+    async def use(shelf: Shelf) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(shelf.at_home, work)
+            await anyio.to_thread.run_sync(began.wait)
+            group.cancel_scope.cancel()
+
+    with Shelf(first) as shelf:
+        anyio.run(use, shelf, backend=loop)
+        assert ended.wait(60)
 
 
 def test_what_sync_code_opened_is_reached_from_every_loop(loop: str) -> None:

@@ -121,13 +121,22 @@ class ToolSource(ABC):
         if not self._is_portal:
             msg = f"{self.name} was opened by another event loop; open it with `with` to use it from everywhere"
             raise InvalidRequestError(msg)
-        future = _portal.submit(work())
+        submitted: list[Future[T]] = []
+        is_over = threading.Event()
+
+        def submit() -> T:
+            # In a thread, also since what is submitted from a task of trio's would take itself for one.
+            submitted.append(_portal.submit(work()))
+            if is_over.is_set():
+                submitted[0].cancel()
+            return submitted[0].result()
+
         try:
-            return await anyio.to_thread.run_sync(
-                future.result, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1)
-            )
+            return await anyio.to_thread.run_sync(submit, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
         finally:
-            future.cancel()
+            is_over.set()
+            for future in submitted:
+                future.cancel()
 
     def wait_for(self, work: Callable[[], Coroutine[object, object, T]]) -> T:
         """Do work where the source is open, for sync code.
@@ -189,9 +198,10 @@ class ToolSource(ABC):
         try:
             await self._run(partial(started.set_result, None))
         except BaseException as error:
-            if started.done():
-                raise
-            started.set_exception(error)
+            if not started.done():
+                started.set_exception(error)
+            elif isinstance(error, Exception):  # nobody is there to catch it
+                logger.exception("%s ended by itself, and offers nothing any more", self.name)
         finally:
             ended.set_result(None)
 

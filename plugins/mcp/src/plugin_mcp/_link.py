@@ -45,6 +45,7 @@ class Link(ToolSource):
         self._elicit = elicit
         self._session: Session | None = None
         self._failure: MCPServerError | None = None
+        self._has_begun = False
         self._connected: anyio.Event
         self._wanted: anyio.Event
         self._changed: anyio.Event
@@ -66,14 +67,14 @@ class Link(ToolSource):
         """
         self._connected, self._wanted, self._changed = anyio.Event(), anyio.Event(), anyio.Event()
         failure: MCPServerError
-        self._failure, tries, is_started = None, 0, False
+        self._failure, self._has_begun, tries = None, False, 0
         while True:
             since = anyio.current_time()
             try:
-                await self._connection(started if not is_started else _nothing)
-                is_started, failure = True, MCPConnectionError("the connection was lost", server=self.name)
+                await self._connection(started)
+                failure = MCPConnectionError("the connection was lost", server=self.name)
             except MCPServerError as error:
-                if not is_started:
+                if not self._has_begun:
                     raise
                 failure = error
             tries = 1 if anyio.current_time() - since > HEALTHY else tries + 1
@@ -86,7 +87,7 @@ class Link(ToolSource):
             else:
                 await anyio.sleep(min(FIRST_PAUSE * 2 ** (tries - 1), LONGEST_PAUSE))
 
-    async def _connection(self, connected: Callable[[], None]) -> None:
+    async def _connection(self, started: Callable[[], None]) -> None:
         """Connect, and return when the connection is lost.
 
         Raises:
@@ -99,17 +100,24 @@ class Link(ToolSource):
             async with _session.opened(self.name, self.settings, self._callbacks(), self.scrubbed) as session:
                 await self._refresh(session)
                 self._session = session
+                session.gone.then = self._forget
                 self._connected.set()
-                connected()
+                if not self._has_begun:
+                    self._has_begun = True
+                    started()
                 await self._follow(session)
         except Exception as error:  # noqa: BLE001  # the SDK may raise anything, and in groups
             failure = _session.translated(error, self.name, self.scrubbed)
         else:
             return
         finally:
-            if self._session is not None:
-                self._session, self._connected = None, anyio.Event()
+            self._forget()
         raise failure
+
+    def _forget(self) -> None:
+        """Let requests wait for the next connection."""
+        if self._session is not None:
+            self._session, self._connected = None, anyio.Event()
 
     async def _follow(self, session: Session) -> None:
         """List the tools again whenever they change, until the connection is lost."""
@@ -156,7 +164,3 @@ class Link(ToolSource):
             if len(secret) >= SHORTEST_SECRET:
                 text = text.replace(secret, MASKED)
         return text
-
-
-def _nothing() -> None:
-    """Do nothing: whoever opened it knows."""

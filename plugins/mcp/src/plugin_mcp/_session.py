@@ -36,8 +36,7 @@ T = TypeVar("T")
 
 MAX_PAGES = 100
 """Pages of a listing that are read."""
-ENDED = "Session terminated"
-"""What the SDK makes of a server that has forgotten the session."""
+NOT_FOUND, SESSION_ID = 404, "mcp-session-id"
 NEW_LISTEN_SECONDS = 5.0
 STDERR_SECONDS = 0.5
 
@@ -51,6 +50,28 @@ class Callbacks:
     tools_changed: Callable[[], None] = field(default=lambda: None)
 
 
+class Loss:
+    """The end of a connection, which the server or the network may bring about at any time."""
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+        self.then: Callable[[], None] = lambda: None
+
+    def set(self) -> None:
+        """Note that it has come."""
+        if not self._event.is_set():
+            self._event.set()
+            self.then()
+
+    def is_set(self) -> bool:
+        """Whether it has come."""
+        return self._event.is_set()
+
+    async def wait(self) -> None:
+        """Wait for it."""
+        await self._event.wait()
+
+
 class Session:
     """An open connection.
 
@@ -59,7 +80,7 @@ class Session:
         gone: Set when it was lost.
     """
 
-    def __init__(self, name: str, client: mcp.Client, gone: anyio.Event, scrubbed: Callable[[str], str]) -> None:
+    def __init__(self, name: str, client: mcp.Client, gone: Loss, scrubbed: Callable[[str], str]) -> None:
         self.client = client
         self.gone = gone
         self._name = name
@@ -75,6 +96,8 @@ class Session:
             return await request()
         except Exception as error:  # noqa: BLE001  # the SDK raises its own, the HTTP library's and pydantic's
             failure = translated(error, self._name, self._scrubbed)
+        if self.gone.is_set() and isinstance(failure, MCPAnswerError):
+            failure = MCPConnectionError("it has forgotten the session, or ended it", server=self._name)
         if isinstance(failure, MCPConnectionError):
             self.gone.set()
         raise failure
@@ -113,7 +136,7 @@ async def opened(
     Raises:
         MCPServerError: It cannot be started or reached, or does not greet; says why.
     """
-    gone = anyio.Event()
+    gone = Loss()
     errors = None if settings.command is None else ErrorOutput(name, scrubbed)
     greeted = False
     try:
@@ -143,13 +166,13 @@ async def opened(
 
 @asynccontextmanager
 async def _client(
-    settings: ServerSettings, callbacks: Callbacks, errors: ErrorOutput | None, gone: anyio.Event
+    settings: ServerSettings, callbacks: Callbacks, errors: ErrorOutput | None, gone: Loss
 ) -> AsyncGenerator[mcp.Client]:
     async def on_message(message: IncomingMessage) -> None:
         if isinstance(message, types.ToolListChangedNotification):
             callbacks.tools_changed()
 
-    async with _transport(settings, errors) as transport:
+    async with _transport(settings, errors, gone) as transport:
         client = mcp.Client(
             _Watched(transport, gone),
             read_timeout_seconds=settings.timeout,
@@ -166,7 +189,7 @@ async def _client(
 
 @asynccontextmanager
 async def _transport(
-    settings: ServerSettings, errors: ErrorOutput | None
+    settings: ServerSettings, errors: ErrorOutput | None, gone: Loss
 ) -> AsyncGenerator[AbstractAsyncContextManager[TransportStreams]]:
     if settings.command is not None:
         assert errors is not None  # noqa: S101  # whoever starts a process hears it
@@ -182,14 +205,21 @@ async def _transport(
     assert settings.url is not None  # noqa: S101  # the settings are checked
     headers = {name: value.get_secret_value() for name, value in settings.headers.items()}
     limits = httpx2.Timeout(settings.timeout, connect=settings.connect_timeout, read=None)  # the session limits answers
-    async with httpx2.AsyncClient(headers=headers, timeout=limits, follow_redirects=False) as client:
+
+    async def look(response: httpx2.Response) -> None:
+        """Note that a server does not know the session: the protocol says 404, the SDK hands on its words alone."""
+        if response.status_code == NOT_FOUND and SESSION_ID in response.request.headers:
+            gone.set()
+
+    hooks = {"response": [look]}
+    async with httpx2.AsyncClient(headers=headers, timeout=limits, follow_redirects=False, event_hooks=hooks) as client:
         yield streamable_http_client(settings.url, http_client=client)
 
 
 class _Watched:
     """A transport that says when the server ends the connection; the SDK tells only requests that wait."""
 
-    def __init__(self, inner: AbstractAsyncContextManager[TransportStreams], gone: anyio.Event) -> None:
+    def __init__(self, inner: AbstractAsyncContextManager[TransportStreams], gone: Loss) -> None:
         self._inner = inner
         self._gone = gone
 
@@ -204,7 +234,7 @@ class _Watched:
 
 
 class _WatchedStream:
-    def __init__(self, inner: object, gone: anyio.Event) -> None:
+    def __init__(self, inner: object, gone: Loss) -> None:
         self._inner = inner
         self._gone = gone
 
@@ -263,8 +293,6 @@ def translated(error: BaseException, name: str, scrubbed: Callable[[str], str]) 
             return MCPConnectionError(f"the connection was lost ({said})", server=name)
         case ProtocolError(code=types.REQUEST_TIMEOUT):
             return MCPTimeoutError(said, server=name)
-        case ProtocolError(message=message) if message == ENDED:
-            return MCPConnectionError("it has forgotten the session", server=name)
         case ProtocolError(code=code):
             return MCPAnswerError(f"{said or 'it answered with an error'} (code {code})", server=name)
         case ValidationError():
