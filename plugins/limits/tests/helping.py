@@ -1,16 +1,32 @@
-"""What the tests have in common: a clock that stands still, and what the core does with an admission."""
+"""What the tests have in common: a clock that stands still, admissions as the core asks them, and ways to call."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
+import anyio
 import limits.storage.memory
 import limits.strategies
 import pytest
 
-from core_llm import Admission, Message, Request, Response, Settings, TextPart, Usage
-from plugin_limits import RateLimits
-from plugin_limits import _store as store
+from core_llm import (
+    Admission,
+    AsyncClient,
+    CallOptions,
+    Client,
+    CoreLLMError,
+    Message,
+    Provider,
+    Request,
+    Response,
+    Settings,
+    TextPart,
+    Usage,
+)
+from plugin_limits import RateLimits, _store
 
 GUARD = 30.0
 """Seconds after which something hangs."""
@@ -30,7 +46,7 @@ class Clock:
 def stopped(patch: pytest.MonkeyPatch) -> Clock:
     """Let the storage in memory go by a clock of ours."""
     clock = Clock()
-    for module in (limits.storage.memory, limits.strategies, store):
+    for module in (limits.storage.memory, limits.strategies, _store):
         patch.setattr(module, "time", clock)
     return clock
 
@@ -63,3 +79,45 @@ def answer(used: int = 3) -> Response:
     """Return an answer that used so many tokens."""
     usage = Usage(input_tokens=used, output_tokens=0)
     return Response(parts=(TextPart(text="Blue."),), finish_reason="stop", usage=usage, is_complete=True)
+
+
+# ---- calls
+
+
+Mode = Literal["sync", "asyncio", "trio"]
+MODES: tuple[Mode, ...] = ("sync", "asyncio", "trio")
+
+
+def outcomes(mode: Mode, provider: Provider, plugin: RateLimits, *calls: CallOptions) -> list[str]:
+    """Make calls one after the other; return their texts, or the names of their errors."""
+    if mode == "sync":
+        with Client(providers=[provider], plugins=[plugin]) as client:
+            return [_outcome(client, provider, options) for options in calls]
+
+    async def go() -> list[str]:
+        async with AsyncClient(providers=[provider], plugins=[plugin]) as client:
+            return [await _async_outcome(client, provider, options) for options in calls]
+
+    return anyio.run(go, backend=mode)
+
+
+def _outcome(client: Client, provider: Provider, options: CallOptions) -> str:
+    try:
+        return client.generate(f"{provider.endpoint}:m", "Why?", **options).text
+    except CoreLLMError as error:
+        return type(error).__name__
+
+
+async def _async_outcome(client: AsyncClient, provider: Provider, options: CallOptions) -> str:
+    try:
+        return (await client.generate(f"{provider.endpoint}:m", "Why?", **options)).text
+    except CoreLLMError as error:
+        return type(error).__name__
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for another thread to do its part."""
+    ends = time.monotonic() + GUARD
+    while not condition():
+        assert time.monotonic() < ends, "it never came to pass"
+        time.sleep(0.001)

@@ -89,7 +89,10 @@ def test_a_credit_lasts_as_long_as_what_it_is_for(clock: Clock) -> None:
     ],
 )
 def test_what_is_not_known_counts_as_estimated(
-    clock: Clock, status: int | None, usage: Usage | None, is_free: bool  # noqa: FBT001
+    clock: Clock,
+    status: int | None,
+    usage: Usage | None,
+    is_free: bool,  # noqa: FBT001
 ) -> None:
     """Only a refusal, or a report that is whole, gives an estimate back."""
     limits = RateLimits({"acme:*": Limit(tokens=100)}, clock=clock.time)

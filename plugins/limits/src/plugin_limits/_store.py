@@ -77,7 +77,7 @@ def _opened(url: str) -> Storage:
 
 
 def _problem(scheme: str, reason: str) -> str:
-    if "prerequisite" not in reason:
+    if "unknown storage scheme" in reason:
         return f"there is no storage {scheme!r}; storage is a URL such as memory:// or redis://localhost:6379"
     if scheme.startswith("redis"):
         return f"the storage {scheme}:// needs the package redis: pip install 'plugin-limits[redis]'"
