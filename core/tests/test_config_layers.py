@@ -158,6 +158,13 @@ def test_a_password_in_an_address_is_a_secret_too() -> None:
     assert "hush" not in f"{config.values!r} {config.values.providers['acme']}"
 
 
+def test_a_password_is_known_as_it_is_and_as_an_address_has_it() -> None:
+    """A server may show it either way, and so a token that stands in an address alone."""
+    Config.load(environ={"CORE_LLM_PROVIDERS__ACME__BASE_URL": "https://me:pa%2Fss-word-1@acme.example/v1"})
+    Config.load(environ={"CORE_LLM_PROVIDERS__ACME__BASE_URL": "https://token-0123456@acme.example/v1"})
+    assert redact("pa/ss-word-1 pa%2Fss-word-1 token-0123456") == "[redacted] [redacted] [redacted]"
+
+
 def test_explaining_shows_values_and_layers_and_no_secret(tmp_path: Path) -> None:
     """Every setting that has a value is listed with the layer it is from; keys are covered."""
     file = private(

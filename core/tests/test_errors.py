@@ -172,3 +172,11 @@ def test_an_error_as_json_has_its_plain_attributes() -> None:
         "limit": "total",
         "seconds": 2.5,
     }
+
+
+def test_what_is_added_to_an_error_is_masked_too() -> None:
+    """A plugin may put what its provider said where the core did not."""
+    register_secret("walrus-0123456789")
+    error = StatusError("no", status_code=400)
+    error.code = "walrus-0123456789 is no key"
+    assert error.code == "[redacted] is no key"

@@ -198,6 +198,15 @@ def test_a_compressed_stream_is_read(wired: Caller) -> None:
     assert outcome.response.text == "Hello"
 
 
+def test_a_body_of_several_gzip_members_is_read_whole(wired: Caller) -> None:
+    """Joined by a proxy, say, and padded."""
+    body = gzip.compress(HELLO[0]) + gzip.compress(b"".join(HELLO[1:])) + bytes(8)
+    headers = {"content-type": "text/event-stream", "content-encoding": "gzip"}
+    with FaultServer(Answer(200, headers, [Send(body)])) as server:
+        outcome = wired.stream(at(server.url))
+    assert (outcome.error, outcome.response.text) == (None, "Hello")
+
+
 @pytest.mark.parametrize(
     "body", [b"not compressed at all", zlib.compress(b"x" * 5000)[:20]], ids=["nothing of the kind", "cut"]
 )

@@ -156,7 +156,7 @@ def fail_in_every_way(caller: Caller, place: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("where", ["extra_headers", "extra_query"])
-@pytest.mark.parametrize("name", ["Authorization", "x-api-key", "api_key", "X-Proxy-Token"])
+@pytest.mark.parametrize("name", ["Authorization", "x-api-key", "api_key", "apikey", "X-Proxy-Token", "password"])
 def test_a_key_that_only_the_call_has_is_known_too(where: str, name: str) -> None:
     """The names of headers and of query fields say that a key is in them."""
     key = new_key()
@@ -168,6 +168,18 @@ def test_a_key_that_only_the_call_has_is_known_too(where: str, name: str) -> Non
     with FaultServer(script(key)["echo in a 401"]) as server:
         outcome = Caller("sync").stream(at(server.url), client={"max_retries": 0}, **extra)
     assert [text for text in left_behind(outcome) if "walrus" in text] == []
+
+
+def test_a_key_in_the_options_of_a_call_is_known_too() -> None:
+    """Such as that of a remote server whose tools the provider is to call; what is no secret there stays readable."""
+    key = new_key()
+    server_of_tools = {"url": "https://tools.test", "headers": {"Authorization": f"Bearer {key}"}}
+    options = {"tiny": {"tools": [server_of_tools], "prompt_cache_key": "customer-17"}}
+    message = f"{key} is no key (customer-17)"
+    with FaultServer(json_answer({"error": {"message": message}}, 400)) as server:
+        outcome = Caller("sync").stream(at(server.url), client={"max_retries": 0}, provider_options=options)
+    assert [text for text in left_behind(outcome) if "walrus" in text] == []
+    assert "customer-17" in str(outcome.error)
 
 
 def test_a_server_that_is_not_there_shows_no_key(wired: Caller, caplog: pytest.LogCaptureFixture) -> None:

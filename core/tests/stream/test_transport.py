@@ -16,7 +16,8 @@ from core_llm import (
     Client,
     Limits,
 )
-from core_llm_conformance.script import Answer, Flood, Reset, Send, Stall, json_answer, sse_answer
+from core_llm._pools import KEPT, STREAMS_PER_POOL
+from core_llm_conformance.script import Answer, Flood, Gate, Pause, Reset, Send, Stall, json_answer, sse_answer
 from core_llm_conformance.server import FaultServer
 
 from .calls import GUARD, Caller, config, stream_async, stream_sync
@@ -144,6 +145,38 @@ def test_a_closed_client_holds_nothing() -> None:
         assert no_more_sockets_than(before)
         assert stream_sync(client, "tiny:m").response.text == "Hello"
         client.close()
+
+
+@pytest.mark.parametrize(
+    "rest", [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", b"HTTP/1.1 200"], ids=["whole", "half"]
+)
+def test_what_follows_an_answer_is_nobodys_answer(wired: Caller, rest: bytes) -> None:
+    """A server that says more than was asked for must not be heard by the next call."""
+    answer = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: %d\r\n\r\n" % len(b"".join(HELLO))
+    more = Answer(framing="raw", steps=[Send(answer + b"".join(HELLO) + rest), Stall()])
+    with FaultServer(more, hello()) as server:
+        outcomes = wired.streams(at(server.url), [{}] * 2)
+        server.connections[0].closed_by_client.wait()
+    assert [outcome.response.text for outcome in outcomes] == ["Hello", "Hello"]
+
+
+@pytest.mark.anyio
+async def test_a_crowd_has_pools_of_its_own_and_keeps_no_connection() -> None:
+    """The library looks at all connections of a pool for each stream; of those beyond the first pool none is kept."""
+    gate = Gate()
+    crowd = KEPT + STREAMS_PER_POOL + 10
+    with FaultServer(*[Answer(before=[Pause(gate)])] * crowd) as server:
+        async with AsyncClient(config=config(), providers=[at(server.url)], max_retries=0) as client:
+            async with anyio.create_task_group() as tasks:
+                for _ in range(crowd):
+                    tasks.start_soon(stream_async, client, "tiny:m")
+                await server.wait_for_requests_async(crowd)
+                pools = next(iter(client._transport()._pools._pools.values()))
+                assert [pool.streams for pool in pools] == [KEPT, STREAMS_PER_POOL, 10]
+                gate.open()
+            assert [pool.streams for pool in pools] == [0, 0, 0]
+            kept = [len(pool.transport._pool.connections) for pool in pools]  # type: ignore[attr-defined]
+            assert kept[1:] == [0, 0]
 
 
 # ---- who shares a client
