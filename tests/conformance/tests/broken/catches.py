@@ -14,6 +14,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .bugs import Bug
 
 SECONDS = 600
 """After which a run of the suite counts as one that hangs."""
@@ -35,35 +39,39 @@ class Caught:
 
 
 def main(wanted: Sequence[str]) -> int:
-    """Run the suite on the twins and on every bug, print the table, and return the exit status."""
-    from .every import BUGS  # noqa: PLC0415  # the child processes import it, too
+    """Run the suite on the twins and on every bug, print a row as soon as it is known, and return the exit status."""
+    from .every import PLAIN, SUBTLE  # noqa: PLC0415  # the child processes import it, too
 
-    chosen = [bug for bug in BUGS if not wanted or bug.name in wanted]
+    kinds: dict[str, list[Bug]] = {"broken plugins": PLAIN, "subtly broken plugins": SUBTLE}
+    faults: list[str] = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        found = {caught.name: caught for caught in pool.map(_caught, [*GOOD, *(bug.name for bug in chosen)])}
-    noise = {test for name in GOOD for test in found[name].tests}
-    faults = [f"{name} is not broken, and fails {', '.join(found[name].tests)}" for name in GOOD if found[name].tests]
-    for kind, bugs in (
-        ("broken plugins", [bug for bug in chosen if not bug.is_subtle]),
-        ("subtle ones", [bug for bug in chosen if bug.is_subtle]),
-    ):
-        missed = []
-        print(f"\n== {kind}")
-        for bug in bugs:
-            caught = Caught(bug.name, tuple(test for test in found[bug.name].tests if test not in noise))
-            by_name = {*caught.tests, *caught.names}
-            is_named = set(bug.caught_by) <= by_name
-            mark = "missed" if not caught.tests else "caught" if is_named else "CAUGHT OTHERWISE"
-            print(f"{mark:7} {bug.name}: {bug.summary}")
-            print(f"        by {', '.join(caught.names) or 'none'}")
-            if not caught.tests:
-                missed.append(f"{bug.name}: {bug.missed or 'it ought to be caught'}")
-            if bool(caught.tests) == bool(bug.missed) or (caught.tests and not is_named):
-                faults.append(f"{bug.name}: {', '.join(bug.caught_by) or 'no test'} was to catch it; see above")
-        print(f"-- {len(bugs) - len(missed)} of {len(bugs)} {kind} are caught; missed: {len(missed)}")
-        print("".join(f"     {line}\n" for line in missed), end="")
+        good = list(pool.map(_caught, GOOD))
+        faults += [
+            f"{caught.name} is not broken, and fails {', '.join(caught.tests)}" for caught in good if caught.tests
+        ]
+        noise = {test for caught in good for test in caught.tests}
+        for kind, bugs in kinds.items():
+            chosen = [bug for bug in bugs if not wanted or bug.name in wanted]
+            missed = 0
+            print(f"\n== {len(chosen)} {kind}", flush=True)
+            for bug, found in zip(chosen, pool.map(_caught, [bug.name for bug in chosen]), strict=True):
+                caught = Caught(bug.name, tuple(test for test in found.tests if test not in noise))
+                missed += not caught.tests
+                faults += _told(bug, caught)
+            print(f"-- {len(chosen) - missed} of {len(chosen)} {kind} are caught, {missed} missed", flush=True)
     print("".join(f"!! {fault}\n" for fault in faults), end="")
     return 1 if faults else 0
+
+
+def _told(bug: Bug, caught: Caught) -> list[str]:
+    """Print a row, and return what is not as the bug says."""
+    is_named = set(bug.caught_by) <= {*caught.tests, *caught.names}
+    mark = "missed" if not caught.tests else "caught" if is_named else "CAUGHT OTHERWISE"
+    how = ", ".join(caught.names) or bug.missed or "it ought to be caught"
+    print(f"{mark:7} {bug.name}: {bug.summary}\n        {how}", flush=True)
+    if bool(caught.tests) == bool(bug.missed) or (caught.tests and not is_named):
+        return [f"{bug.name} was to be caught by {', '.join(bug.caught_by) or 'no test'}, and was by {how}"]
+    return []
 
 
 def _caught(name: str) -> Caught:
@@ -79,7 +87,8 @@ def one(name: str) -> list[str]:
     """Return the tests that a plugin fails."""
     from ..twin.acme import Acme  # noqa: PLC0415  # the parent process needs none of it
     from ..twin.zenith import Zenith  # noqa: PLC0415
-    from .every import BUGS, Bug  # noqa: PLC0415
+    from .bugs import Bug  # noqa: PLC0415
+    from .every import BUGS  # noqa: PLC0415
     from .running import installed, outcomes, suite_of  # noqa: PLC0415
 
     good = [Bug(which, "", "", (), "", twin, twin.name) for which, twin in zip(GOOD, (Acme, Zenith), strict=True)]
