@@ -197,7 +197,7 @@ class ToolSource(ABC):
     async def _run_in_portal(self, started: Future[None], ended: Future[None]) -> None:
         try:
             await self._run(partial(started.set_result, None))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # raised where it is opened, or nobody would hear of it
             if not started.done():
                 started.set_exception(error)
             elif isinstance(error, Exception):  # nobody is there to catch it

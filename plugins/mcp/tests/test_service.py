@@ -1,0 +1,173 @@
+"""Our tools and models as an MCP server: read back through our own client, over both transports, and kept narrow."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+
+from core_llm import Client, InvalidRequestError, tool
+from core_llm.testing import FakeProvider
+from plugin_mcp import MCPServer, MCPService
+
+from .helping import HANG_GUARD, at, called, texts
+
+COMMAND = str(Path(sysconfig.get_path("scripts")) / "core-llm")
+TOOLS = '''
+from core_llm import tool
+
+def shout(text: str) -> str:
+    """Shout a text."""
+    print("noise, which must not get between the messages")
+    return text.upper()
+
+@tool(approval="always")
+def pay(amount: int) -> str:
+    """Pay."""
+    return f"paid {amount}"
+'''
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with tools, and a home without configuration."""
+    tmp_path.joinpath("ourtools.py").write_text(TOOLS, encoding="utf-8")
+    return tmp_path
+
+
+def command(folder: Path, *words: str, **options: object) -> MCPServer:
+    """Return ``core-llm mcp serve`` as a server, not opened."""
+    given: dict[str, object] = {"approval": "never", "prefix": "", "env": {"HOME": str(folder)}, **options}
+    return MCPServer.stdio(COMMAND, "mcp", "serve", *words, name="served", cwd=str(folder), **given)  # type: ignore[arg-type]
+
+
+def test_tools_are_served_through_standard_input_and_output(folder: Path) -> None:
+    """What a tool prints does not get between the messages; what fails is told."""
+    with command(folder, "-T", "ourtools:shout") as server:
+        [shout] = server.tools
+        assert (shout.name, shout.description) == ("shout", "Shout a text.")
+        right, wrong = called(server.tools, ("shout", {"text": "hey"}), ("shout", {"txt": "hey"}))
+    assert right.content == "HEY"
+    assert wrong.is_error
+    assert "- text: is required" in str(wrong.content)
+
+
+def test_a_tool_that_needs_approval_is_left_out_unless_it_is_named(folder: Path) -> None:
+    """A server has nobody to ask; who starts it may leave that to the clients' users."""
+    words = ("mcp", "serve", "-T", "ourtools:pay")
+    done = subprocess.run([COMMAND, *words], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "calls of the tool 'pay' need approval" in done.stderr
+    with command(folder, "-T", "ourtools:pay", "--without-approval", "pay") as server:
+        assert texts(called(server.tools, ("pay", {"amount": 3}))) == ["paid 3"]
+
+
+@contextmanager
+def listening(folder: Path, *words: str, **environ: str) -> Iterator[str]:
+    """Start ``core-llm mcp serve --http`` and return its address."""
+    started = subprocess.Popen(
+        [COMMAND, "mcp", "serve", "-T", "ourtools:shout", "--http", "0", *words],
+        cwd=folder,
+        env={"HOME": str(folder), "PATH": "/usr/bin:/bin", **environ},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert started.stderr is not None
+    try:
+        line = started.stderr.readline()
+        found = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+/mcp)\n", line)
+        assert found is not None, line + started.stderr.read()
+        yield found[1]
+    finally:
+        started.terminate()
+        started.communicate(timeout=HANG_GUARD)
+
+
+def test_tools_are_served_over_http_to_this_machine_and_no_page(folder: Path) -> None:
+    """A browser's page and a name that leads here by a trick are turned away."""
+    with listening(folder) as url:
+        with at(url) as server:
+            assert texts(called(server.tools, ("shout", {"text": "hey"}))) == ["HEY"]
+        page = httpx.post(url, json={}, headers={"Origin": "http://localhost:3000"})
+        rebound = httpx.post(url, json={}, headers={"Host": "evil.example"})
+    assert (page.status_code, rebound.status_code) == (403, 421)
+
+
+def test_a_token_keeps_others_out(folder: Path) -> None:
+    """With a token, only who has it comes in."""
+    with listening(folder, "--token-env", "OUR_TOKEN", OUR_TOKEN="t0ken") as url:
+        assert httpx.post(url, json={}).status_code == 401
+        assert httpx.post(url, json={}, headers={"Authorization": "Bearer wrong"}).status_code == 401
+        with at(url, headers={"Authorization": "Bearer t0ken"}) as server:
+            assert texts(called(server.tools, ("shout", {"text": "hey"}))) == ["HEY"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["-T", "ourtools:shout", "--http", "0.0.0.0:0"], 2, "on 0.0.0.0 everybody could call it; set a token"),
+        (["-T", "ourtools:shout", "--http", "0.0.0.0:x"], 2, "write it as PORT or HOST:PORT"),
+        (["-T", "ourtools:shout", "--token-env", "NOT_SET"], 1, "names the variable NOT_SET, which is not set"),
+        (["-T", "ourtools:nothing"], 2, "there is no 'nothing'"),
+        (["-m", "nobody:model"], 1, "no provider 'nobody'"),
+        ([], 2, "there is nothing to offer"),
+    ],
+)
+def test_what_would_be_open_or_wrong_is_refused(folder: Path, words: list[str], code: int, message: str) -> None:
+    """Nothing is served; one line says why."""
+    done = subprocess.run(
+        [COMMAND, "mcp", "serve", *words], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (code, "")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_models_are_served_through_one_tool() -> None:
+    """Only those that are named can be asked."""
+    with Client(providers=[FakeProvider("Blue.")]) as client:
+        service = MCPService(models=["fake:small"], client=client)
+        ask: dict[str, object] = {"model": "fake:small", "prompt": "Sky?", "system": "Be brief."}
+        right, wrong = called(service.manager, ("ask_model", ask), ("ask_model", {**ask, "model": "fake:large"}))
+    assert right.content == "Blue."
+    assert wrong.is_error
+    assert "model must be one of fake:small" in str(wrong.content)
+
+
+def test_a_service_can_be_mounted_and_is_careful_by_itself() -> None:
+    """The application is ASGI; it refuses to be made open to everybody."""
+
+    @tool
+    def shout(text: str) -> str:
+        """Shout a text."""
+        return text.upper()
+
+    service = MCPService([shout])
+    with pytest.raises(InvalidRequestError, match=r"on 0.0.0.0 everybody could call it"):
+        service.app("0.0.0.0")  # noqa: S104  # which is the point
+    assert callable(service.app())
+    with pytest.raises(InvalidRequestError, match="models need a client"):
+        MCPService(models=["fake:small"])
+
+
+def test_a_port_that_is_taken_is_said() -> None:
+    """The error has the port."""
+
+    def nothing() -> str:
+        """Do nothing."""
+        return ""
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        serve = partial(MCPService([nothing]).run_http, port=taken.getsockname()[1])
+        with pytest.raises(InvalidRequestError, match=r"cannot listen on 127.0.0.1, port \d+: Address already in use"):
+            anyio.run(serve)
