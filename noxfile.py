@@ -88,7 +88,7 @@ def lint(session: nox.Session) -> None:
     session.run(
         "mypy", *[str(package / "src") for package in PACKAGES], "noxfile.py", *map(str, ROOT.glob("tests/*.py"))
     )
-    session.run("mypy", "--explicit-package-bases", "tests/published")
+    session.run("mypy", "--explicit-package-bases", "tests/hostile", "tests/published", "tests/real_tools")
     for package in PACKAGES:  # one by one, since test files of different packages have the same names
         with session.chdir(package):
             settings = [f"--config-file={ROOT / 'pyproject.toml'}", f"--cache-dir={ROOT / '.mypy_cache'}"]
@@ -109,6 +109,21 @@ def together(session: nox.Session) -> None:
     install(session, *PACKAGES, tests=True, tools="test")
     elsewhere = [f"--ignore=tests/{folder}" for folder in ("conformance", "differential", "published")]
     session.run("pytest", *ON_ALL_CORES, "tests", *elsewhere, *session.posargs)
+
+
+@nox.session(default=False)
+def hostile(session: nox.Session) -> None:
+    """Print what became of every case of the hostile server, and of the search for secrets; part of `together`."""
+    install(session, *PACKAGES, tests=True, tools="test")
+    session.run("pytest", *ON_ALL_CORES, "-q", "tests/hostile", *session.posargs)
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Run ten thousand streams, spoilt at random, two hundred at once, on one client; SOAK_SEED runs the same again."""
+    install(session, *PACKAGES, tests=True, tools="test")
+    session.env.setdefault("SOAK_STREAMS", "10000")
+    session.run("pytest", "-q", "tests/hostile/test_soak.py", *session.posargs)
 
 
 @nox.session(default=False)
