@@ -68,6 +68,25 @@ def test_what_was_used_beyond_the_estimate_is_taken_from_the_next(clock: Clock) 
     assert asked(limits, request(max_tokens=100)) == [None]
 
 
+def test_what_was_used_late_counts_from_then_on(clock: Clock) -> None:
+    """What was not reserved is no older than the report of it."""
+    limits = RateLimits({"acme:*": Limit(tokens=100)}, clock=clock.time)
+    first = turn(limits, sent=request(max_tokens=10))
+    assert first.ask() is None
+    clock.now += 50
+    first.release(Usage(input_tokens=10, output_tokens=70))
+    clock.now += 20
+    assert asked(limits, request(max_tokens=31)) == [60.0]
+    assert asked(limits, request(max_tokens=30)) == [None]
+
+
+def test_what_is_refused_is_not_counted(clock: Clock) -> None:
+    """However often somebody asks for what is not free, what is free stays so."""
+    limits = RateLimits({"acme:*": Limit(tokens=100)}, strategy="fixed-window", clock=clock.time)
+    great, small = request(max_tokens=20), request(max_tokens=10)
+    assert asked(limits, request(max_tokens=90), great, great, small) == [None, 60.0, 60.0, None]
+
+
 def test_a_credit_lasts_as_long_as_what_it_is_for(clock: Clock) -> None:
     """What was reserved and not used is no credit any more once it is out of the window."""
     limits = RateLimits({"acme:*": Limit(tokens=100)}, clock=clock.time)

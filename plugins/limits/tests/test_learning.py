@@ -74,6 +74,23 @@ def test_a_limit_that_fills_up_evenly_is_not_waited_for_in_full(clock: Clock) ->
     assert asked(limits, request(), request()) == [None, 1.0]
 
 
+def test_nobody_waits_longer_than_to_the_reset(clock: Clock) -> None:
+    """What was sent since is free by then, too, however slowly it fills up."""
+    figures = {"limit": "60", "remaining": "10", "reset": "50s"}
+    limits = told(clock, 200, {f"x-ratelimit-{name}-tokens": value for name, value in figures.items()})
+    assert asked(limits, request(max_tokens=10), request(max_tokens=60)) == [None, 50.0]
+
+
+@pytest.mark.parametrize(("remaining", "waits"), [("100", [None, 60.0]), ("0", [60.0, 60.0]), ("50", [60.0, 60.0])])
+def test_a_request_greater_than_all_there_is_waits_for_all(
+    clock: Clock, remaining: str, waits: list[float | None]
+) -> None:
+    """No longer than to the reset; where all is there, it is sent, and the provider decides."""
+    figures = {"limit": "100", "remaining": remaining, "reset": "60s"}
+    limits = told(clock, 200, {f"x-ratelimit-{name}-tokens": value for name, value in figures.items()})
+    assert asked(limits, request(max_tokens=150), request(max_tokens=150)) == waits
+
+
 def test_learning_can_be_turned_off() -> None:
     """Then nothing is asked of what has no limit."""
     assert RateLimits(learn=False).core_llm_admit_call("acme", "m", request()) is None

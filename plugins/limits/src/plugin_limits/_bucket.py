@@ -57,16 +57,13 @@ class Bucket:
         """
         now = self._clock()
         self._take_news(now)
-        owed = wanted + sum(amount for amount, _ in self._owed)
-        cost = min(-(-max(owed, 0) // self._unit), self._item.amount)
-        if cost:
-            wait = self._store.take(self._item, self.kind, cost)
-            if wait is not None:
-                return wait
-        rest = owed - cost * self._unit
-        until = max((until for _, until in self._owed), default=now + self.per) if not cost else now + self.per
-        self._owed = [(rest, until)] if rest else []
-        return Taken(wanted, now + self.per)
+        # What was used already is counted whether or not there is room for more.
+        owed = sum(amount for amount, _ in self._owed)
+        wait = self._pay(owed, owed // self._unit, now) if owed >= self._unit else None
+        if wait is None:
+            owed = wanted + sum(amount for amount, _ in self._owed)
+            wait = self._pay(owed, -(-max(owed, 0) // self._unit), now)
+        return Taken(wanted, now + self.per) if wait is None else wait
 
     def correct(self, taken: Taken, used: int) -> bool:
         """Say how much of what was taken was used; return whether something is free by that. Waits for nothing."""
@@ -74,6 +71,16 @@ class Bucket:
             # What was not used is free only as long as it counts; what was used beyond it counts from now on.
             self._news.append((used - taken.amount, taken.until if used < taken.amount else self._clock() + self.per))
         return used < taken.amount
+
+    def _pay(self, owed: int, portions: int, now: float) -> float | None:
+        """Count portions, no more than the limit has, and keep what is owed beyond them; or return how long to wait."""
+        cost = min(portions, self._item.amount)
+        wait = self._store.take(self._item, self.kind, cost) if cost else None
+        if wait is None:
+            rest = owed - cost * self._unit
+            until = now + self.per if cost else max((until for _, until in self._owed), default=now)
+            self._owed = [(rest, until)] if rest else []
+        return wait
 
     def _take_news(self, now: float) -> None:
         while self._news:

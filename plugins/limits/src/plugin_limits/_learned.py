@@ -46,11 +46,12 @@ class Left:
         passed = now - self.at
         if passed >= self.seconds:
             return None
-        filling = ((self.limit or 0) - self.remaining) / self.seconds
-        if filling <= 0:  # unknown: nothing comes back before the reset
-            return self.seconds - passed if self.remaining - self.spent < cost else None
+        filling = max((self.limit or 0) - self.remaining, 0) / self.seconds  # 0: nothing comes back before the reset
         lacking = min(cost, self.limit or cost) - (self.remaining + filling * passed - self.spent)
-        return None if lacking <= 0 else min(lacking / filling, self.seconds - passed)
+        if lacking <= 0:
+            return None
+        to_reset = self.seconds - passed
+        return min(lacking / filling, to_reset) if filling else to_reset
 
 
 class Learned:
