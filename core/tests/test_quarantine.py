@@ -280,8 +280,8 @@ def test_installed_plugins_take_part_from_the_first_client_on(install: Install) 
             (
                 "plugin-worse 1.0.0 supplies a wrong layer of configuration: unknown setting 'max_retires' "
                 "(plugin plugin-worse 1.0.0); did you mean 'max_retries'? "
-                "Accepted: default_model, roles, limits, max_retries, retries, recovery, fallback, max_concurrency, on_busy, "
-                "transport, on_unsupported, settings, providers, disabled_plugins, plugins"
+                "Accepted: default_model, roles, limits, max_retries, retries, recovery, fallback, max_concurrency, "
+                "on_busy, transport, on_unsupported, settings, providers, disabled_plugins, plugins"
             ),
         ),
         (
