@@ -88,3 +88,10 @@ def test_an_endpoint_needs_an_address() -> None:
     """Without an address the error names the setting."""
     with pytest.raises(ConfigError, match=r"providers\.lab\.base_url"):
         OpenAICompatible(name="lab").url("/models")
+
+
+@pytest.mark.parametrize("form", ["nine", 9, "alphanumeric-2"])
+def test_a_form_of_ids_that_cannot_be_is_refused(form: JSONValue) -> None:
+    """It is said where it stands in the configuration, before anything is sent."""
+    with pytest.raises(ConfigError, match=r"providers\.lab\.options\.tool_call_ids: "):
+        body_for({"tool_call_ids": form})

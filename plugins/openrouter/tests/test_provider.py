@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 
 import httpx
 import pytest
 
-from core_llm import BadRequestError, Client, Message, ProviderError, Request, Response, ServerError
+from core_llm import (
+    BadRequestError,
+    Client,
+    Message,
+    ProviderError,
+    Request,
+    Response,
+    ServerError,
+    ToolCallPart,
+    ToolResultPart,
+)
 from core_llm.wire import JSONObject, JSONValue
 from plugin_openrouter import OpenRouter
 from plugin_openrouter._provider import OpenRouterChat
@@ -107,3 +118,17 @@ def test_an_error_in_mid_stream_is_typed(code: int, kind: type[ProviderError]) -
 
     assert raised.value.partial is not None
     assert raised.value.partial.text == "Hal"
+
+
+@pytest.mark.parametrize(
+    ("model", "length"), [("mistralai/mistral-small", 9), ("openai/gpt-4o-mini", 24), ("deepseek/deepseek-chat", 53)]
+)
+def test_ids_of_calls_are_what_the_provider_behind_takes(model: str, length: int) -> None:
+    """Mistral wants nine letters and digits, OpenAI at most forty characters; of others nothing is known."""
+    given = "fc_" + 50 * "0"
+    call = Message.assistant(ToolCallPart(id=given, name="f", arguments={}))
+    result = Message.tool(ToolResultPart(tool_call_id=given, content="1"))
+    body = OpenRouterChat("openrouter").encode_request(Request(model=model, messages=(call, result))).body
+    assert isinstance(body, dict)
+    told = json.dumps(body["messages"])
+    assert [len(found) for found in re.findall(r'"(?:id|tool_call_id)": "([^"]+)"', told)] == [length, length]
