@@ -32,8 +32,8 @@ def private(file: Path, text: str) -> Path:
             {"max_retires": 1},
             (
                 "unknown setting 'max_retires' (argument); did you mean 'max_retries'? "
-                "Accepted: default_model, roles, limits, max_retries, retries, recovery, fallback, max_concurrency, on_busy, transport, "
-                "on_unsupported, settings, providers, disabled_plugins, plugins"
+                "Accepted: default_model, roles, limits, max_retries, retries, recovery, fallback, "
+                "max_concurrency, on_busy, transport, on_unsupported, settings, providers, disabled_plugins, plugins"
             ),
         ),
         (

@@ -30,7 +30,9 @@ def test_a_time_may_be_anything_else(value: float | None) -> None:
 
 def test_an_unknown_limit_is_refused() -> None:
     """With those that there are."""
-    with pytest.raises(InvalidSettingError, match="Limits: read cannot be; they take admission, connect, first_event, b"):
+    with pytest.raises(
+        InvalidSettingError, match="Limits: read cannot be; they take admission, connect, first_event, b"
+    ):
         Limits(read=3)  # type: ignore[call-arg]
 
 

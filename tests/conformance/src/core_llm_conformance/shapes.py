@@ -1,7 +1,8 @@
 """Shapes of JSON: which keys there are, and of which types. What nobody ever sent cannot be composed in good faith.
 
 A shape is a set of places with the types that were seen there. A place is a path with the numbers of lists starred, and
-with the object's own word for its kind (`type`, `role`) in it: ``${response}.output[*]{message}.content[*]{output_text}``.
+with the object's own word for its kind (`type`, `role`) in it, as in
+``${response}.output[*]{message}.content[*]{output_text}``.
 So a field of one kind of object does not excuse it in another. An object that says which of the API's objects it is
 (`object`) has the same places wherever it stands. What a caller puts in (schemas, arguments) has no shape.
 """
