@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypedDict, Unpack
 
 from core_llm import CoreLLMError, Limits, StreamInterruptedError, TimeoutExceededError, TransportError
@@ -90,24 +90,24 @@ class Case:
 
 def broken(name: str, script: Script | None, **facts: Unpack[Facts]) -> Case:
     """Return a case in which the connection breaks before there is a head."""
-    return Case(name, script, TransportError, **{"then": "closed", **facts})
+    return replace(Case(name, script, TransportError, then="closed"), **facts)
 
 
 def cut(name: str, script: Script, **facts: Unpack[Facts]) -> Case:
     """Return a case in which an answer ends before its marker, after the first words if not said otherwise."""
-    return Case(name, script, StreamInterruptedError, **{"text": BEGUN, "then": "closed", **facts})
+    return replace(Case(name, script, StreamInterruptedError, text=BEGUN, then="closed"), **facts)
 
 
-def limited(limit: Limit, name: str, script: Script | None, **facts: Unpack[Facts]) -> Case:
+def limited(which: Limit, name: str, script: Script | None, **facts: Unpack[Facts]) -> Case:
     """Return a case that a limit must end, with the first words if it is the one between events."""
-    text = BEGUN if limit == "between_events" else ""
-    given: Facts = {"limit": limit, "text": text, "then": None if limit == "connect" else "left", **facts}
-    return Case(name, script, TimeoutExceededError, **given)
+    text = BEGUN if which == "between_events" else ""
+    then: Then | None = None if which == "connect" else "left"
+    return replace(Case(name, script, TimeoutExceededError, limit=which, text=text, then=then), **facts)
 
 
 def whole(name: str, script: Script, **facts: Unpack[Facts]) -> Case:
     """Return a case that does no harm."""
-    return Case(name, script, **{"text": TEXT, "then": "closed", **facts})
+    return replace(Case(name, script, text=TEXT, then="closed"), **facts)
 
 
 # ---- pieces of answers, byte by byte

@@ -32,7 +32,7 @@ AFTER_CONTENT: dict[str, Where] = {
     "after a chunk's size": lambda words, step: begun(words, b"40\r\n", step),
     "in a chunk": lambda words, step: begun(words, b"%x\r\n%b" % (len(words.more), words.half), step),
     "in a frame": lambda words, step: begun(words, chunk(words.half), step),
-    "between frames": lambda words, step: begun(words, step),
+    "between frames": begun,
 }
 AFTER_THE_MARKER: dict[str, Where] = {
     "after the marker": lambda words, step: raw(head(words), chunk(words.whole), step),
@@ -148,7 +148,7 @@ def kept() -> list[Case]:
         ),
         whole(
             "kept: closed where a request comes, and it is sent again",
-            lambda words: raw(Close()),
+            lambda _: raw(Close()),
             retries=1,
             tries=2,
             then=None,

@@ -15,7 +15,18 @@ from core_llm import (
     StatusError,
     StreamInterruptedError,
 )
-from core_llm_conformance.script import Answer, Close, Flood, Pause, Reset, SendBelow, Stall, json_answer, sse_answer
+from core_llm_conformance.script import (
+    Answer,
+    Close,
+    Flood,
+    Pause,
+    Reset,
+    SendBelow,
+    Stall,
+    Step,
+    json_answer,
+    sse_answer,
+)
 
 from . import below
 from .case import LAST, PACE, Case, Script, begun, broken, chunk, cut, head, limited, raw, whole
@@ -128,7 +139,7 @@ def compressed() -> list[Case]:
         whole("compressed: in two members", lambda words: _packed(words, "gzip", _members(words))),
         Case(
             "compressed: a bomb",
-            lambda words: _bomb(words),
+            _bomb,
             MalformedResponseError,
             text=BEGUN,
             then="left",
@@ -157,7 +168,7 @@ def _packing(encoding: str, wbits: int, how: str) -> Script:
 
 def _packed(words: Words, encoding: str, data: bytes, then: bytes = b"") -> Answer:
     fields = ("transfer-encoding: chunked", f"content-encoding: {encoding}")
-    rest = [Pause(words.gate), chunk(then)] if then else []
+    rest: list[Step | bytes] = [Pause(words.gate), chunk(then)] if then else []
     return raw(head(words, *fields), chunk(data), *rest, LAST, Close())
 
 
@@ -182,8 +193,8 @@ def statuses() -> list[Case]:
     ]
     later = json_answer({"error": "later"}, 429, {"retry-after": "3600"})
     cases.append(Case("storm: 429 for an hour", lambda _: later, RateLimitError, retries=2))
-    for status in (301, 302, 303, 307, 308):
-        cases.append(Case(f"redirect: {status} to another server", _redirect(status), StatusError))
+    others = (301, 302, 303, 307, 308)
+    cases += [Case(f"redirect: {status} to another server", _redirect(status), StatusError) for status in others]
     return [
         *cases,
         Case("redirect: to itself", lambda words: Answer(302, {"location": words.wire.base + "/x"}), StatusError),

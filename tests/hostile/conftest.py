@@ -1,10 +1,13 @@
-"""The matrix of the hostile server at the end of a run: cases tried, cases right."""
+"""The matrix of the hostile server at the end of a run: cases tried, cases right.
+
+What is counted travels with the reports of the tests, so that it arrives from whichever process ran them.
+"""
 
 from __future__ import annotations
 
 import ssl
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import trustme
@@ -13,22 +16,23 @@ from core_llm_conformance.server import FaultServer
 
 Tally = Counter[tuple[str, str, str, bool]]
 """Family, wire, runner, and whether it was right → how many."""
-TALLY = pytest.StashKey[Tally]()
-SAID = pytest.StashKey[list[str]]()
-SECRETS = pytest.StashKey[Counter[str]]()
-"""Failures and texts that were searched for a key, and those with one."""
+Record = Callable[[str, object], None]
+"""Pytest's `record_property`: of ``played``, what a `Tally` counts; ``searched``, counts; ``said``, a line."""
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Begin to count."""
-    config.stash[TALLY] = Counter()
-    config.stash[SAID] = []
-    config.stash[SECRETS] = Counter()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the matrix, and what else was counted."""
-    tally, said, searched = config.stash[TALLY], config.stash[SAID], config.stash[SECRETS]
+    tally: Tally = Counter()
+    searched: Counter[str] = Counter()
+    said: list[str] = []
+    for report in (each for found in terminalreporter.stats.values() for each in found):
+        for name, value in getattr(report, "user_properties", ()) if getattr(report, "when", "") == "call" else ():
+            if name == "played":
+                tally.update(tuple(each) for each in value)
+            elif name == "searched":
+                searched.update(value)
+            elif name == "said":
+                said.append(value)
     if searched:
         said.append(
             f"no secret: {searched['failures']} failures, {searched['texts']} texts, {searched['hits']} with the key"
@@ -52,24 +56,6 @@ def _matrix(tally: Tally) -> Iterator[str]:
             found = {key: n for key, n in tally.items() if family in ("", key[0]) and column in (None, *key[1:3])}
             cells.append(f"{sum(n for key, n in found.items() if key[3])} / {sum(found.values())}")
         yield f"{family or 'all':14}" + "".join(f"{cell:>13}" for cell in cells)
-
-
-@pytest.fixture(scope="session")
-def tally(pytestconfig: pytest.Config) -> Tally:
-    """Give the count."""
-    return pytestconfig.stash[TALLY]
-
-
-@pytest.fixture(scope="session")
-def said(pytestconfig: pytest.Config) -> list[str]:
-    """Give the lines to print at the end."""
-    return pytestconfig.stash[SAID]
-
-
-@pytest.fixture(scope="session")
-def searched(pytestconfig: pytest.Config) -> Counter[str]:
-    """Give the count of what was searched for secrets."""
-    return pytestconfig.stash[SECRETS]
 
 
 @pytest.fixture(scope="session")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from ssl import SSLContext
-from typing import Literal, TypeVar
+from typing import Literal
 
 import anyio
+import anyio.from_thread
+import anyio.lowlevel
 import httpx
 import trio
 
@@ -28,8 +30,8 @@ Runner = Literal["sync", "asyncio", "trio"]
 RUNNERS: tuple[Runner, ...] = ("sync", "asyncio", "trio")
 LONG = Limits(connect=GUARD, first_event=GUARD, between_events=GUARD, total=GUARD)
 NOW = Retries(base_delay=0)
+ONE = httpx.Limits(max_connections=1)
 BIG = "Why? " * 4_000_000
-T = TypeVar("T")
 
 
 @dataclass
@@ -61,12 +63,10 @@ class Seen:
 
 def objections(case: Case, scene: Scene, runner: Runner) -> list[str]:
     """Play a case; return what was not as it must be."""
-    gate, seen = Gate(), Seen()
-    call = {"sync": _play_sync, "asyncio": _play_asyncio, "trio": _play_trio}[runner]
-    stage = Stage(case, scene, gate)
-    with stage.opened() as url:
-        call(case, scene, url, gate, stage.turn_good, seen)
-        found = [*wrong_end(case, seen), *stage.objections()]
+    stage = Stage(case, scene)
+    with stage.opened():
+        seen = {"sync": _play_sync, "asyncio": _play_asyncio, "trio": _play_trio}[runner](stage)
+        found = [*wrong_end(case, seen), *stage.found]
     if seen.next_text != TEXT:
         found.append(f"the next call on the client brought {seen.next_text!r}")
     if seen.tasks_left:
@@ -93,31 +93,41 @@ def wrong_end(case: Case, seen: Seen) -> Iterator[str]:
 
 
 class Stage:
-    """The servers of one play: the hostile one, which becomes a good one at the same address."""
+    """The servers of one play: the hostile one, which becomes a good one at the same address.
 
-    def __init__(self, case: Case, scene: Scene, gate: Gate) -> None:
-        self._case = case
-        self._scene = scene
-        self._gate = gate
+    Attributes:
+        case: What is played.
+        scene: Against what.
+        url: Of the servers.
+        gate: To be opened when the first words have come.
+        found: What the servers have to object to.
+    """
+
+    def __init__(self, case: Case, scene: Scene) -> None:
+        self.case = case
+        self.scene = scene
+        self.url = ""
+        self.gate = Gate()
+        self.found: list[str] = []
         self._said = Gate()
         self._tls = scene.tls if case.tls else None
         self._server: FaultServer | None = None
         self._below: Below | None = None
-        self._found: list[str] = []
 
     @contextmanager
-    def opened(self) -> Iterator[str]:
-        """Give the address, at which the hostile server listens first."""
-        if self._case.script is None:
-            self._below = Below(self._case.below, is_full=self._case.is_full).__enter__()
+    def opened(self) -> Iterator[None]:
+        """Let the hostile server listen."""
+        if self.case.script is None:
+            self._below = Below(self.case.below, is_full=self.case.is_full).__enter__()
             port = self._below.port
         else:
-            good = [answer_to] * self._case.tries
-            spoilt = [self._spoilt] * (1 if self._case.error is None else self._case.tries)
+            good = [answer_to] * self.case.tries
+            spoilt = [self._spoilt] * (1 if self.case.error is None else self.case.tries)
             self._server = FaultServer(*spoilt, *good, tls=self._tls).__enter__()
             port = int(self._server.url.rpartition(":")[2])
+        self.url = f"https://localhost:{port}" if self.case.tls else f"http://127.0.0.1:{port}"
         try:
-            yield f"https://localhost:{port}" if self._case.tls else f"http://127.0.0.1:{port}"
+            yield
         finally:
             if self._below is not None:
                 self._below.__exit__(None, None, None)
@@ -125,8 +135,8 @@ class Stage:
                 self._server.__exit__(None, None, None)
 
     def _spoilt(self, request: RecordedRequest) -> Answer:
-        assert self._case.script is not None
-        return self._case.script(words(self._scene.wire, request, self._gate, self._said, self._scene.elsewhere))
+        assert self.case.script is not None
+        return self.case.script(words(self.scene.wire, request, self.gate, self._said, self.scene.elsewhere))
 
     def turn_good(self) -> None:
         """Be a good server from now on, once the spoilt connection has come to its end."""
@@ -136,96 +146,98 @@ class Stage:
             self._server = FaultServer(answer_to, tls=self._tls, port=below.port).__enter__()
             return
         assert self._server is not None
-        if (came := len(self._server.requests)) != self._case.tries:
-            self._found.append(f"{self._case.tries} requests were due, {came} came")
+        if (came := len(self._server.requests)) != self.case.tries:
+            self.found.append(f"{self.case.tries} requests were due, {came} came")
         first = self._server.connections[0]
         causes = {"left": first.closed_by_client, "closed": first.closed, "said": self._said.reached}
-        if self._case.then is not None:
+        if self.case.then is not None:
             try:
-                causes[self._case.then].wait()
+                causes[self.case.then].wait()
             except TimeoutError as error:
-                self._found.append(str(error))
+                self.found.append(str(error))
 
-    def objections(self) -> list[str]:
-        """Return what the servers have to object to."""
-        return self._found
+    def prompt(self) -> str:
+        """Return what is asked."""
+        return BIG if self.case.is_big else "Why?"
 
 
-def _play_sync(case: Case, scene: Scene, url: str, gate: Gate, turn_good: Callable[[], None], seen: Seen) -> None:
-    limits = httpx.Limits(max_connections=1)
-    http = httpx.Client(limits=limits) if scene.has_pool_of_one else None
-    with Client(config=scene.wire.layer(url), http_client=http, retries=NOW) as client:
-        prompt = BIG if case.is_big else "Why?"
-        stream = client.stream(scene.wire.model, prompt, limits=case.limits, max_retries=case.retries)
+def _play_sync(stage: Stage) -> Seen:
+    seen, case, model = Seen(), stage.case, stage.scene.wire.model
+    http = httpx.Client(limits=ONE) if stage.scene.has_pool_of_one else None
+    with Client(config=stage.scene.wire.layer(stage.url), http_client=http, retries=NOW) as client:
+        stream = client.stream(model, stage.prompt(), limits=case.limits, max_retries=case.retries)
         try:
             with stream:
                 for event in stream:
                     if isinstance(event, TextDelta) and stream.response.text.startswith(BEGUN):
-                        gate.open()
+                        stage.gate.open()
         except CoreLLMError as error:
             seen.error = error
         seen.response = stream.response
-        turn_good()
-        good = client.generate(scene.wire.model, "Why?", via_stream=True, limits=LONG, max_retries=0)
+        stage.turn_good()
+        good = client.generate(model, "Why?", via_stream=True, limits=LONG, max_retries=0)
         seen.next_text = good.text
     if http is not None:
         http.close()
+    return seen
 
 
-async def _play(
-    case: Case, scene: Scene, url: str, gate: Gate, turn_good: Callable[[], Awaitable[None]], seen: Seen
-) -> None:
-    limits = httpx.Limits(max_connections=1)
-    http = httpx.AsyncClient(limits=limits) if scene.has_pool_of_one else None
-    async with AsyncClient(config=scene.wire.layer(url), http_client=http, retries=NOW) as client:
-        prompt = BIG if case.is_big else "Why?"
-        stream = client.stream(scene.wire.model, prompt, limits=case.limits, max_retries=case.retries)
+async def _play(stage: Stage) -> Seen:
+    seen, case, model = Seen(), stage.case, stage.scene.wire.model
+    http = httpx.AsyncClient(limits=ONE) if stage.scene.has_pool_of_one else None
+    async with AsyncClient(config=stage.scene.wire.layer(stage.url), http_client=http, retries=NOW) as client:
+        stream = client.stream(model, stage.prompt(), limits=case.limits, max_retries=case.retries)
         try:
             async with stream:
                 async for event in stream:
                     if isinstance(event, TextDelta) and stream.response.text.startswith(BEGUN):
-                        gate.open()
+                        stage.gate.open()
         except CoreLLMError as error:
             seen.error = error
         seen.response = stream.response
-        await turn_good()
-        good = await client.generate(scene.wire.model, "Why?", via_stream=True, limits=LONG, max_retries=0)
+        await _in_thread(stage.turn_good)
+        good = await client.generate(model, "Why?", via_stream=True, limits=LONG, max_retries=0)
         seen.next_text = good.text
     if http is not None:
         await http.aclose()
+    return seen
 
 
-def _play_asyncio(case: Case, scene: Scene, url: str, gate: Gate, turn_good: Callable[[], None], seen: Seen) -> None:
-    async def main() -> None:
+def _play_asyncio(stage: Stage) -> Seen:
+    async def main() -> Seen:
         with anyio.fail_after(3 * GUARD):
-            await _play(case, scene, url, gate, _in_thread(turn_good), seen)
+            seen = await _play(stage)
         seen.tasks_left = len(asyncio.all_tasks()) - 1
+        return seen
 
-    anyio.run(main)
+    return anyio.run(main)
 
 
-def _play_trio(case: Case, scene: Scene, url: str, gate: Gate, turn_good: Callable[[], None], seen: Seen) -> None:
-    async def main() -> None:
+def _play_trio(stage: Stage) -> Seen:
+    async def main() -> Seen:
         before = trio.lowlevel.current_statistics().tasks_living
         with anyio.fail_after(3 * GUARD):
-            await _play(case, scene, url, gate, _in_thread(turn_good), seen)
+            seen = await _play(stage)
         seen.tasks_left = trio.lowlevel.current_statistics().tasks_living - before
+        return seen
 
-    anyio.run(main, backend="trio")
+    return anyio.run(main, backend="trio")
 
 
-def _in_thread(function: Callable[[], T]) -> Callable[[], Awaitable[T]]:
-    """Return it as an async function that blocks nobody, and leaves no idle thread as a pool would."""
+async def _in_thread(function: Callable[[], None]) -> None:
+    """Call what blocks in a thread that is gone afterwards, as those of a pool are not."""
+    over, token = anyio.Event(), anyio.lowlevel.current_token()
 
-    async def call() -> T:
-        results: list[T] = []
-        thread = threading.Thread(target=lambda: results.append(function()), name="blocks")
-        thread.start()
-        while thread.is_alive():
-            await anyio.sleep(0.001)
-        return results[0]
+    def work() -> None:
+        try:
+            function()
+        finally:
+            anyio.from_thread.run_sync(over.set, token=token)
 
-    return call
+    thread = threading.Thread(target=work, name="blocks")
+    thread.start()
+    await over.wait()
+    thread.join()
 
 
 # ---- what a process holds

@@ -6,13 +6,15 @@ import json
 import logging
 import pickle  # errors of ours must survive it
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import quote
 
 from core_llm import CallOptions, Client, Config, CoreLLMError, Limits, Retrying, StreamEvent, event_to_dict, hookimpl
+from core_llm._config_model import Credentials
 from core_llm._json import JSONObject
 from core_llm_conformance.answering import break_off
 from core_llm_conformance.script import Answer, Gate, Reset, Send, Stall, json_answer, sse_event
@@ -43,9 +45,9 @@ class Planted:
     """
 
     config: Config
-    api_keys: dict[str, object] = field(default_factory=dict)
-    plugins: list[object] = field(default_factory=list)
-    call: CallOptions = field(default_factory=lambda: CallOptions())
+    api_keys: Mapping[str, Credentials]
+    plugins: Sequence[object]
+    call: CallOptions
 
 
 class KeyRing:
@@ -89,73 +91,83 @@ VARIABLES = {
 
 def plant(place: str, key: str, wire: Wire, url: str, folder: Path) -> Planted:
     """Put the key there."""
+    name, quoted = wire.provider, quote(key, safe="")
     section: dict[str, object] = {"base_url": url + wire.base}
-    environ = {"HOME": str(folder)}
-    name = wire.provider
     if place not in IS_THE_PROVIDERS:
         section["api_key"] = "another-0123456789"
-    planted = Planted(Config.load(environ=environ))
-    match place:
-        case "api_keys":
-            planted.api_keys[name] = key
-        case "a callable":
-            planted.api_keys[name] = lambda: key
-        case "several keys":
-            planted.api_keys[name] = [key, key + "b"]
-        case "the environment":
-            environ[VARIABLES[wire.name]] = key
-        case "the file":
-            file = folder / "config.toml"
-            file.write_text(f'[providers.{name}]\napi_key = "{key}"\n')
-            file.chmod(0o600)
-            environ["CORE_LLM_CONFIG"] = str(file)
-        case "a plugin":
-            planted.plugins.append(KeyRing(key))
-        case "the address":
-            section["base_url"] = url.replace("://", f"://user:{quote(key, safe='')}@") + wire.base
-        case "the address, alone":
-            section["base_url"] = url.replace("://", f"://{quote(key, safe='')}@") + wire.base
-        case "a header of the configuration":
-            section["headers"] = {"x-gateway-key": key}
-        case "a query field of the configuration":
-            section["query"] = {"api_key": key}
-        case "extra_headers":
-            planted.call["extra_headers"] = {"X-Proxy-Token": f"Bearer {key}"}
-        case "extra_query":
-            planted.call["extra_query"] = {"apikey": key}
-        case "provider_options":
-            mcp: JSONObject = {"name": "search", "headers": {"Authorization": f"Bearer {key}"}}
-            planted.call["provider_options"] = {name: {"mcp_servers": [mcp]}}
-    planted.config = Config.load(environ=environ, arguments={"providers": {name: section}})
-    return planted
+    places: dict[str, dict[str, object]] = {
+        "the address": {"base_url": url.replace("://", f"://user:{quoted}@") + wire.base},
+        "the address, alone": {"base_url": url.replace("://", f"://{quoted}@") + wire.base},
+        "a header of the configuration": {"headers": {"x-gateway-key": key}},
+        "a query field of the configuration": {"query": {"api_key": key}},
+    }
+    section |= places.get(place, {})
+    environ = {"HOME": str(folder)}
+    if place == "the environment":
+        environ[VARIABLES[wire.name]] = key
+    elif place == "the file":
+        file = folder / "config.toml"
+        file.write_text(f'[providers.{name}]\napi_key = "{key}"\n')
+        file.chmod(0o600)
+        environ["CORE_LLM_CONFIG"] = str(file)
+    keys: dict[str, dict[str, Credentials]] = {
+        "api_keys": {name: key},
+        "a callable": {name: lambda: key},
+        "several keys": {name: [key, key + "b"]},
+    }
+    return Planted(
+        Config.load(environ=environ, arguments={"providers": {name: section}}),
+        keys.get(place, {}),
+        [KeyRing(key)] if place == "a plugin" else [],
+        _options(place, key, name),
+    )
 
 
-Failure = Callable[[RecordedRequest, Wire], Answer]
+def _options(place: str, key: str, provider: str) -> CallOptions:
+    mcp: JSONObject = {"name": "search", "headers": {"Authorization": f"Bearer {key}"}}
+    given: dict[str, CallOptions] = {
+        "extra_headers": {"extra_headers": {"X-Proxy-Token": f"Bearer {key}"}},
+        "extra_query": {"extra_query": {"apikey": key}},
+        "provider_options": {"provider_options": {provider: {"mcp_servers": [mcp]}}},
+    }
+    return given.get(place, {})
+
+
+class Failure(Protocol):
+    """Makes the spoilt answer to a request."""
+
+    def __call__(self, request: RecordedRequest, wire: Wire) -> Answer:
+        """Return it."""
+        ...
 
 
 def failures(key: str) -> Mapping[str, Failure]:
     """Return ways to fail, in which the server shows the key wherever it can."""
     said: JSONObject = {"error": {"message": f"Incorrect API key: {key}", "code": key, "type": key, "status": key}}
-
-    def after_words(data: Callable[[Wire], bytes]) -> Failure:
-        return lambda request, wire: _streamed(request, wire, data(wire))
-
-    return {
-        "401 with the key": lambda *_: json_answer(said, 401, {"x-request-id": key, "server": key, "x-echo": key}),
-        "400 with the key": lambda *_: Answer(400, {"content-type": "text/plain"}, [Send(f"Bearer {key}".encode())]),
-        "429 with the key": lambda *_: json_answer({"error": key}, 429, {"retry-after": key}),
-        "500 with a page": lambda *_: Answer(500, {"content-type": f"text/{key}"}, [Send(f"<p>{key}</p>".encode())]),
-        "a redirect to the key": lambda *_: Answer(307, {"location": f"https://elsewhere.test/{key}?key={key}"}),
-        "an error in mid-stream": after_words(lambda wire: _frame(wire, said)),
-        "a frame that is no JSON": after_words(lambda wire: _line(wire, f"{{not json {key}".encode())),
-        "a page for a stream": lambda *_: Answer(200, {"content-type": f"text/{key}"}, [Send(f"<p>{key}".encode())]),
-        "a header that is none": lambda *_: raw(f"HTTP/1.1 200 OK\r\n{key}\r\n\r\n".encode()),
-        "a head that is none": lambda *_: raw(f"{key} walks into a bar\r\n\r\n".encode()),
-        "a chunk that is none": lambda request, wire: _raw_after_words(request, wire, f"{key}\r\n".encode()),
-        "cut": after_words(lambda _: b""),
-        "reset": lambda *_: raw(Reset()),
-        "silence": lambda *_: raw(Stall()),
+    plain, page = {"content-type": "text/plain"}, {"content-type": f"text/{key}"}
+    always = {
+        "401 with the key": json_answer(said, 401, {"x-request-id": key, "server": key, "x-echo": key}),
+        "400 with the key": Answer(400, plain, [Send(f"Bearer {key}".encode())]),
+        "429 with the key": json_answer({"error": key}, 429, {"retry-after": key}),
+        "500 with a page": Answer(500, page, [Send(f"<p>{key}</p>".encode())]),
+        "a redirect to the key": Answer(307, {"location": f"https://elsewhere.test/{key}?key={key}"}),
+        "a page for a stream": Answer(200, page, [Send(f"<p>{key}".encode())]),
+        "a header that is none": raw(f"HTTP/1.1 200 OK\r\n{key}\r\n\r\n".encode()),
+        "a head that is none": raw(f"{key} walks into a bar\r\n\r\n".encode()),
+        "reset": raw(Reset()),
+        "silence": raw(Stall()),
     }
+    return {
+        **{name: _always(answer) for name, answer in always.items()},
+        "an error in mid-stream": lambda request, wire: _streamed(request, wire, _frame(wire, said)),
+        "a frame that is no JSON": lambda request, wire: _streamed(request, wire, _line(wire, f"{{no {key}".encode())),
+        "a chunk that is none": lambda request, wire: _raw_after_words(request, wire, f"{key}\r\n".encode()),
+        "cut": lambda request, wire: _streamed(request, wire, b""),
+    }
+
+
+def _always(answer: Answer) -> Failure:
+    return lambda request, wire: answer  # noqa: ARG005  # the signature
 
 
 def _streamed(request: RecordedRequest, wire: Wire, data: bytes) -> Answer:
@@ -178,10 +190,9 @@ def _line(wire: Wire, data: bytes) -> bytes:
 def fail(planted: Planted, wire: Wire, *, first_event: float) -> tuple[CoreLLMError, list[StreamEvent]]:
     """Make the call, which must fail."""
     events: list[StreamEvent] = []
-    limits = Limits(first_event=first_event)
-    options = {"config": planted.config, "api_keys": planted.api_keys, "plugins": planted.plugins}
-    with Client(**options, max_retries=0) as client:  # type: ignore[arg-type]
-        stream = client.stream(wire.model, "Why?", limits=limits, **planted.call)
+    call: CallOptions = {**planted.call, "limits": Limits(first_event=first_event), "max_retries": 0}
+    with Client(config=planted.config, api_keys=planted.api_keys, plugins=planted.plugins) as client:
+        stream = client.stream(wire.model, "Why?", **call)
         try:
             with stream:
                 events.extend(stream)
@@ -199,7 +210,7 @@ def renderings(error: CoreLLMError, events: list[StreamEvent]) -> Iterator[tuple
     for each in errors:
         dumped = pickle.dumps(each)
         yield "pickle", repr(dumped)
-        yield "JSON", json.dumps(each.to_dict())  # type: ignore[attr-defined]
+        yield "JSON", json.dumps(each.to_dict())
         yield "traceback", "".join(traceback.format_exception(each))
         yield "logging", _logged(each)
         yield from _chain("", each)

@@ -1,9 +1,9 @@
 """The matrix: every case on every wire with every runner ends by its own error or limit, and leaves nothing.
 
-Of each play these are asked: the type of the error, the limit that struck, the text that was kept, the partial response in the
-error, how often the server was asked, that it saw the client go, that the next call on the same client is answered, and
-that no task, thread, socket or other descriptor is left. `nox -s hostile` prints how many were tried and how many were
-right.
+Of each play these are asked: the type of the error, the limit that struck, the text that was kept, the partial response
+in the error, how often the server was asked, that it saw the client go, that the next call on the same client is
+answered, and that no task, thread, socket or other descriptor is left. `nox -s hostile` prints how many were tried and
+how many were right.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -20,13 +21,12 @@ from core_llm_conformance.server import FaultServer
 from .case import GUARD, Case
 from .cases_ending import all_endings
 from .cases_http import all_http
-from .conftest import Tally
+from .conftest import Record
 from .play import RUNNERS, Runner, Scene, held, objections
-from .wires import WIRES, Wire
+from .wires import WIRES
 
 CASES = [*all_endings(), *all_http()]
-COLUMNS = [pytest.param(wire, False, id=wire.name) for wire in WIRES]
-COLUMNS += [pytest.param(WIRES[0], True, id="pool of one")]
+COLUMNS = {**{wire.name: (wire, False) for wire in WIRES}, "pool of one": (WIRES[0], True)}
 """The five wires through the client's own pool, and one of them through a caller's pool of one connection."""
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="descriptors are counted in /proc")
@@ -37,14 +37,13 @@ def test_every_case_has_a_name_of_its_own() -> None:
     assert len({case.name for case in CASES}) == len(CASES)
 
 
-@pytest.mark.parametrize(("wire", "has_pool_of_one"), COLUMNS)
+@pytest.mark.parametrize("column", COLUMNS)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_what_is_spoilt_ends_right_and_leaves_nothing(  # noqa: PLR0917  # fixtures
-    case: Case, wire: Wire, has_pool_of_one: bool, tls: ssl.SSLContext, elsewhere: FaultServer, tally: Tally
+def test_what_is_spoilt_ends_right_and_leaves_nothing(
+    case: Case, column: str, tls: ssl.SSLContext, elsewhere: FaultServer, record_property: Record
 ) -> None:
     """Sync, on asyncio and on trio, side by side in three threads."""
-    scene = Scene(wire, has_pool_of_one, tls, elsewhere.url)
-    column = "pool of one" if has_pool_of_one else wire.name
+    scene = Scene(*COLUMNS[column], tls, elsewhere.url)
     before = held()
     found: dict[Runner, list[str]] = {}
     threads = [threading.Thread(target=_play, args=(case, scene, runner, found), name=runner) for runner in RUNNERS]
@@ -53,8 +52,7 @@ def test_what_is_spoilt_ends_right_and_leaves_nothing(  # noqa: PLR0917  # fixtu
     for thread in threads:
         thread.join()
     left = _left_after(before)
-    for runner in RUNNERS:
-        tally[case.family, column, runner, not found[runner] and not left] += 1
+    record_property("played", [[case.family, column, runner, not found[runner] and not left] for runner in RUNNERS])
     said = [f"{runner}: {what}" for runner in RUNNERS for what in found[runner]]
     assert not said, "\n".join(said)
     assert left == []
@@ -80,5 +78,4 @@ def _left_after(before: tuple[list[str], list[str]]) -> list[str]:
 
 
 def _more(now: list[str], before: list[str]) -> list[str]:
-    rest = list(before)
-    return [each for each in now if not (each in rest and not rest.remove(each))]  # type: ignore[func-returns-value]
+    return list((Counter(now) - Counter(before)).elements())

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from .conftest import Record
 from .soak import Soak
 
 STREAMS = int(os.environ.get("SOAK_STREAMS", "500"))
@@ -23,7 +24,7 @@ KEPT_BY_PYTHON = 400_000
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="descriptors are counted in /proc")
-def test_no_stream_is_lost_and_nothing_is_left(said: list[str]) -> None:
+def test_no_stream_is_lost_and_nothing_is_left(record_property: Record) -> None:
     """Every stream ends as what was done to it wants; memory, descriptors, threads and tasks are as before."""
     seed = int(os.environ.get("SOAK_SEED", time.time_ns() % 1_000_000))
     tracemalloc.start()
@@ -32,8 +33,10 @@ def test_no_stream_is_lost_and_nothing_is_left(said: list[str]) -> None:
     finally:
         tracemalloc.stop()
     over = soaked.kinds.total() - 2 * AT_ONCE
-    said.append(f"soak: seed {seed}, {over} streams, {AT_ONCE} at once: {len(soaked.wrong)} wrong, {soaked.left} left")
-    said.append(f"soak: {soaked.grown:+} bytes held; ended as {dict(soaked.kinds.most_common())}")
+    record_property(
+        "said", f"soak: seed {seed}, {over} streams, {AT_ONCE} at once: {len(soaked.wrong)} wrong, {soaked.left} left"
+    )
+    record_property("said", f"soak: {soaked.grown:+} bytes held; ended as {dict(soaked.kinds.most_common())}")
     assert soaked.wrong == []
     assert over == STREAMS
     assert soaked.left == []
