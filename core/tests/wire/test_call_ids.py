@@ -80,7 +80,7 @@ def test_chat_completions_sends_ids_that_fit() -> None:
 
     request = Request(model="m", messages=tuple(talk("call_1")))
     body = Mistral("mistral").encode_request(request).body
-    assert body is not None
+    assert isinstance(body, dict)
     assert body["messages"] == [
         {"role": "user", "content": "Go."},
         {
@@ -99,7 +99,7 @@ def test_responses_sends_ids_that_fit() -> None:
         call_ids = NINE
 
     body = Narrow("narrow").encode_request(Request(model="m", messages=tuple(talk("call_1")))).body
-    assert body is not None
+    assert isinstance(body, dict)
     call: JSONValue = {"type": "function_call", "call_id": "k345VMGm2", "name": "f", "arguments": "{}"}
     result: JSONValue = {"type": "function_call_output", "call_id": "k345VMGm2", "output": "call_1"}
     items = body["input"]
