@@ -56,7 +56,7 @@ def test_help_imports_nothing_heavy(environ: dict[str, str], tmp_path: Path) -> 
         " str(sorted({'httpx', 'pydantic', 'rich', 'plugin_mybox'} & set(sys.modules))))"
     )
     for package in (click, core_llm):  # and nothing else that is installed here: the conformance suite has a verb
-        (tmp_path / "site" / package.__name__).symlink_to(Path(package.__file__).parent)
+        (tmp_path / "site" / package.__name__).symlink_to(Path(str(package.__file__)).parent)
     command = [sys.executable, "-S", "-c", code]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     assert "chat" in done.stdout

@@ -256,7 +256,7 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, object], word
         Client(config=config(), providers=[FakeProvider("Hello")]) as client,
         pytest.raises(InvalidSettingError, match=words),
     ):
-        client.generate("fake:m", "Hi", **options)  # type: ignore[arg-type]  # the mistake in question
+        client.generate("fake:m", "Hi", **options)  # type: ignore[call-overload]  # the mistake in question
 
 
 def test_a_configuration_that_contradicts_itself_fails_at_construction() -> None:

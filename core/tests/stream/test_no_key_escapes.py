@@ -26,6 +26,7 @@ from core_llm import (
 from core_llm._calls import ClientOptions
 from core_llm._config import Config
 from core_llm._options import CallOptions
+from core_llm.wire import JSONObject
 from core_llm_conformance.script import Answer, Reset, Send, Stall, json_answer, sse_answer
 from core_llm_conformance.server import FaultServer
 
@@ -173,8 +174,8 @@ def test_a_key_that_only_the_call_has_is_known_too(where: str, name: str) -> Non
 def test_a_key_in_the_options_of_a_call_is_known_too() -> None:
     """Such as that of a remote server whose tools the provider is to call; what is no secret there stays readable."""
     key = new_key()
-    server_of_tools = {"url": "https://tools.test", "headers": {"Authorization": f"Bearer {key}"}}
-    options = {"tiny": {"tools": [server_of_tools], "prompt_cache_key": "customer-17"}}
+    server_of_tools: JSONObject = {"url": "https://tools.test", "headers": {"Authorization": f"Bearer {key}"}}
+    options: dict[str, JSONObject] = {"tiny": {"tools": [server_of_tools], "prompt_cache_key": "customer-17"}}
     message = f"{key} is no key (customer-17)"
     with FaultServer(json_answer({"error": {"message": message}}, 400)) as server:
         outcome = Caller("sync").stream(at(server.url), client={"max_retries": 0}, provider_options=options)

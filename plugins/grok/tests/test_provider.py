@@ -107,7 +107,7 @@ def test_what_a_model_refuses_is_not_sent(model: str, setting: str) -> None:
     value: dict[str, object] = {setting: {"stop": "x", "reasoning_effort": "low"}.get(setting, 1)}
 
     with pytest.raises(UnsupportedError, match=setting):
-        client_that_keeps(seen).generate(f"grok:{model}", "Hi", **value)  # type: ignore[arg-type]  # by name
+        client_that_keeps(seen).generate(f"grok:{model}", "Hi", **value)  # type: ignore[call-overload]  # by name
 
     assert seen == []
 

@@ -97,7 +97,7 @@ def test_what_it_has_no_field_for_is_refused(setting: str) -> None:
     value: dict[str, object] = {setting: {"parallel_tool_calls": True, "reasoning_budget": 9}.get(setting, "x")}
 
     with pytest.raises(UnsupportedError, match=f"does not support the setting '{setting}'"):
-        client_that_keeps(seen).generate("ollama:llama3.2", "Hi", **value)  # type: ignore[arg-type]  # by name
+        client_that_keeps(seen).generate("ollama:llama3.2", "Hi", **value)  # type: ignore[call-overload]  # by name
 
     assert seen == []
 

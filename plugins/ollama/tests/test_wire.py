@@ -84,8 +84,8 @@ def test_a_conversation_with_tools() -> None:
 
 def test_a_refusal_of_another_provider_is_text() -> None:
     """The wire has no refusals, and the model should know that it has declined."""
-    [message] = body(Message.assistant(RefusalPart(text="I will not.")))["messages"]
-    assert message == {"role": "assistant", "content": "I will not."}
+    sent = body(Message.assistant(RefusalPart(text="I will not.")))
+    assert sent["messages"] == [{"role": "assistant", "content": "I will not."}]
 
 
 def test_tools_are_on_top() -> None:
