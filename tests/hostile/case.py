@@ -81,10 +81,9 @@ class Case:
         """What the matrix sums it up under."""
         return self.name.partition(":")[0]
 
-    @property
-    def limits(self) -> Limits:
-        """Those of the call: all are long, but for the one that the case is about."""
-        long = Limits(connect=GUARD, first_event=GUARD, between_events=GUARD, total=GUARD)
+    def limits(self, guard: float = GUARD) -> Limits:
+        """Return those of the call: all are as long as `guard`, but for the one that the case is about."""
+        long = Limits(connect=guard, first_event=guard, between_events=guard, total=guard)
         return long if self.limit is None else long.model_copy(update={self.limit: self.seconds})
 
 

@@ -165,7 +165,7 @@ def _play_sync(stage: Stage) -> Seen:
     seen, case, model = Seen(), stage.case, stage.scene.wire.model
     http = httpx.Client(limits=ONE) if stage.scene.has_pool_of_one else None
     with Client(config=stage.scene.wire.layer(stage.url), http_client=http, retries=NOW) as client:
-        stream = client.stream(model, stage.prompt(), limits=case.limits, max_retries=case.retries)
+        stream = client.stream(model, stage.prompt(), limits=case.limits(), max_retries=case.retries)
         try:
             with stream:
                 for event in stream:
@@ -186,7 +186,7 @@ async def _play(stage: Stage) -> Seen:
     seen, case, model = Seen(), stage.case, stage.scene.wire.model
     http = httpx.AsyncClient(limits=ONE) if stage.scene.has_pool_of_one else None
     async with AsyncClient(config=stage.scene.wire.layer(stage.url), http_client=http, retries=NOW) as client:
-        stream = client.stream(model, stage.prompt(), limits=case.limits, max_retries=case.retries)
+        stream = client.stream(model, stage.prompt(), limits=case.limits(), max_retries=case.retries)
         try:
             async with stream:
                 async for event in stream:
