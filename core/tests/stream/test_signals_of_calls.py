@@ -184,11 +184,16 @@ def test_a_signal_stops_a_listing(caller: Caller) -> None:
 
 
 def test_a_listing_is_stopped_while_it_waits_for_another_attempt(caller: Caller) -> None:
-    """A signal does not wait for the pause to end."""
-    busy = json_answer({"error": "busy"}, 429, {"retry-after": "5"})
-    with FaultServer(busy, busy) as server, pytest.raises(AbortedError) as raised:
-        caller.models(at(server.url), signal=Signal.timeout(1), max_retries=5)
-    assert raised.value.kind == "timeout"
+    """A signal does not wait for the pause to end: no second request is sent."""
+    controller = SignalController()
+    busy = json_answer({"error": "busy"}, 429, {"retry-after": "15"})
+    with (
+        FaultServer(busy, busy) as server,
+        pytest.raises(AbortedError) as raised,
+        aborting(controller, lambda: server.wait_for_requests(1)),
+    ):
+        caller.models(at(server.url), signal=controller.signal, limits=NO_LIMITS, max_retries=5)
+    stopped(raised.value, "enough")
     assert len(server.requests) == 1
 
 
