@@ -8,7 +8,9 @@ conversation that is valid after every turn, usage that adds up, and an end.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -36,6 +38,7 @@ from core_llm import (
 from core_llm._histories import check_history, order_results
 from core_llm.wire import JSONObject
 from core_llm_conformance.llama import LlamaServer, llama_server
+from plugin_mcp import MCPServer
 
 from .weights import MISSING, TEMPLATE, WEIGHTS
 
@@ -210,3 +213,40 @@ def test_a_structured_output(client: Client) -> None:
     assert isinstance(run.output, City)
     assert run.turns == 1
     check_history(run.messages)
+
+
+SERVER_OF_TOOLS = """
+from mcp.server.mcpserver import MCPServer
+
+server = MCPServer("weather", log_level="ERROR")
+
+@server.tool()
+def weather(city: str) -> str:
+    \"\"\"Current weather of a city.\"\"\"
+    return f"18 degrees in {city}"
+
+server.run("stdio")
+"""
+
+
+def test_a_tool_of_an_mcp_server(client: Client, tmp_path: Path) -> None:
+    """A tool of a server in another process is called, approved and answered like one of ours."""
+    program = tmp_path / "server.py"
+    program.write_text(SERVER_OF_TOOLS, encoding="utf-8")
+    with MCPServer.stdio(sys.executable, str(program), name="far") as far:
+        asked: list[str] = []
+        with client.run(
+            MODEL,
+            "What is the weather in Oslo? Call the tool.",
+            tools=far.tools,
+            approve=lambda call: bool(asked.append(call.name) or True),
+            run_limits=RunLimits(max_turns=3),
+            max_tokens=200,
+            temperature=0,
+        ) as run:
+            events, _ = read(run)
+    turns = check_run(run, events)
+    known = [call.name for calls in turns for call in calls if call.name == "far_weather"]
+    results = [event.result for event in events if isinstance(event, ToolResult) and event.call.name == "far_weather"]
+    assert asked == known
+    assert all(result.is_error or "18 degrees in" in str(result.content) for result in results)
