@@ -17,6 +17,8 @@ GUARD = 30.0
 """Seconds after which a call that hangs fails by a limit that no case expects."""
 SHORT = 0.06
 """Seconds of the limit that a case is about; every other one is `GUARD`."""
+FIRST = 0.2
+"""The same of the one that counts from the beginning, so that the request can reach the server before."""
 PACE = 0.004
 """Seconds between two bytes, or frames, of a server that is alive and brings nothing: many fit into `SHORT`."""
 
@@ -101,7 +103,9 @@ def limited(which: Limit, name: str, script: Script | None, **facts: Unpack[Fact
     """Return a case that a limit must end, with the first words if it is the one between events."""
     text = BEGUN if which == "between_events" else ""
     then: Then | None = None if which == "connect" else "left"
-    return replace(Case(name, script, TimeoutExceededError, limit=which, text=text, then=then), **facts)
+    seconds = FIRST if which == "first_event" else SHORT
+    case = Case(name, script, TimeoutExceededError, limit=which, seconds=seconds, text=text, then=then)
+    return replace(case, **facts)
 
 
 def whole(name: str, script: Script, **facts: Unpack[Facts]) -> Case:
