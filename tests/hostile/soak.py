@@ -13,10 +13,10 @@ from itertools import repeat
 
 from core_llm import AsyncClient, CoreLLMError, TextDelta
 from core_llm_conformance.answering import answer_to
-from core_llm_conformance.script import Answer, Gate
+from core_llm_conformance.script import Answer, Gate, Reset
 from core_llm_conformance.server import FaultServer, RecordedRequest
 
-from .case import Case, whole
+from .case import Case, raw, whole
 from .cases_ending import all_endings
 from .cases_http import all_http
 from .play import Seen, held, wrong_end
@@ -103,7 +103,10 @@ class Soak:
     def _answer(self, request: RecordedRequest) -> Answer:
         found = NUMBER.search(request.body)
         assert found is not None
-        case, wire, gate = self._plays[int(found[1])]
+        play = self._plays.get(int(found[1]))
+        if play is None:  # its limit struck before the server had read it
+            return raw(Reset())
+        case, wire, gate = play
         if case is WELL or case.script is None:
             return answer_to(request)
         return case.script(words(wire, request, gate, Gate(), "http://127.0.0.1:9"))
