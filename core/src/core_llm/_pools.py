@@ -95,9 +95,7 @@ class Pools(Generic[T]):
 
     def _options(self, lib: ModuleType, key: Key, *, kept: int) -> dict[str, object]:
         scheme, proxy = key
-        limits = lib.Limits(
-            max_connections=None, max_keepalive_connections=kept, keepalive_expiry=KEEPALIVE_SECONDS
-        )
+        limits = lib.Limits(max_connections=None, max_keepalive_connections=kept, keepalive_expiry=KEEPALIVE_SECONDS)
         # A plain http pool never speaks TLS: an empty context spares it the tens of milliseconds that reading all
         # trusted certificates costs. It trusts nobody, so it could not be misused.
         if scheme != "https" and not proxy:
