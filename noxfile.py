@@ -86,6 +86,7 @@ def install(session: nox.Session, *packages: Path, tests: bool, tools: str | Non
 def lint(session: nox.Session) -> None:
     """Check style, types and the direction of imports."""
     install(session, *PACKAGES, tests=True, tools="lint")
+    session.install(*nox.project.dependency_groups(TOOLS, "test"))  # mypy reads what tests/ imports
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports", "--no-logo")
