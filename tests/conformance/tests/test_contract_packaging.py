@@ -138,7 +138,7 @@ def test_a_second_provider_needs_an_entry_point(install: Install) -> None:
         ("core-llm<0.2,>=0.1", "core-llm", "it requires core-llm of any version"),
         ("core-llm<0.2,>=0.1", "core-llm>=0.1", "it requires core-llm >=0.1"),
         ("; extra == 'test'", "", "whoever installs it has to install pytest"),
-        ("Requires-Dist: pytest", "Requires-Dist: plugin-openai\nRequires-Dist: pytest", "it requires another plugin"),
+        ("Requires-Dist: pytest", "Requires-Dist: plugin-local\nRequires-Dist: pytest", "it requires another plugin"),
     ],
 )
 def test_metadata_with_something_missing(install: Install, line: str, other: str, told: str) -> None:

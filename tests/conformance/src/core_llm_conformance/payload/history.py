@@ -104,14 +104,17 @@ def check_results_belong_to_their_calls(target: Target) -> None:
         return  # a wire that has no ids tells results by their order
     if base.meaning == other.meaning:
         raise fail(rule, "results that belong to each other's calls are sent alike", sent=base.shown)
-    ids = {
-        value
-        for path, value in leaves(base.json)
-        if isinstance(value, str) and value not in dict(leaves(third.json)).values()
-    }
-    for one in ids:
-        if [value for _, value in leaves(base.json)].count(one) < 2:  # noqa: PLR2004  # in the call and in its result
-            raise fail(rule, f"the id {one!r} is sent once, in the call or in its result alone", sent=base.shown)
+    for sent, beside in ((base, third), (third, base)):
+        values = [value for _, value in leaves(sent.json)]
+        elsewhere = {_text(value) for _, value in leaves(beside.json)}
+        ids = {value for value in values if isinstance(value, str)} - elsewhere
+        for one in sorted(ids):
+            if values.count(one) < 2:  # noqa: PLR2004  # in the call and in its result
+                raise fail(rule, f"the id {one!r} is sent once, in the call or in its result alone", sent=sent.shown)
+
+
+def _text(value: JsonValue) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _named(result: ToolResultPart, call_id: str) -> ToolResultPart:
