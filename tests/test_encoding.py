@@ -71,6 +71,9 @@ REFUSED = {
 }
 """What an encoder says before anything is sent, and why that is right."""
 KNOWN = {
+    "openrouter/req_llm__openrouter_mistralai_mistral_small_3_1_24b_instruct__tool_round_trip_2.280bef.norm.yaml#0": (
+        "ours gives Mistral's models ids of the nine letters and digits that they want"
+    ),
     "anthropic-messages/req_llm__anthropic_claude_haiku_4_5_20251001__object_basic.174be3.norm.yaml#0": "the model"
     " refuses the keyword minimum, as the recorded answer says; ours says it in words",
     "openai-chat/mirascope__strict-tool_openai_completions__handles-optional-properties-in-strict-mode."
