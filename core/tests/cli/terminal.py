@@ -65,9 +65,13 @@ class Terminal:
 
     def wait(self) -> tuple[int, str]:
         """Wait until the command ends; return its exit code and what it printed at last."""
-        while data := self._read():
+        while select.select([self._master], [], [], HANG_GUARD)[0] and (data := self._read()):
             self.screen += data
-        return self._process.wait(HANG_GUARD), self.screen
+        try:
+            return self._process.wait(HANG_GUARD), self.screen
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise TimeoutError(f"the command did not end; the screen has {self.screen!r}") from None
 
     def _read(self) -> str:
         try:

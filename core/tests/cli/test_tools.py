@@ -241,6 +241,7 @@ def test_a_conversation_keeps_calls_and_results(server: FaultServer, start: Star
         terminal.read_until("> ")
         terminal.type("Bye\n")
         terminal.read_until("Bye.\r\n")
+        terminal.read_until("> ")  # what is typed before it is asked for may be thrown away
         terminal.type(CTRL_D)
         assert terminal.wait()[0] == 0
     body = server.last_request.json

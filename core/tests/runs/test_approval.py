@@ -131,6 +131,7 @@ def test_a_paused_run_goes_on_in_another_process() -> None:
     database.execute("insert into runs values (?)", [stream.state.to_json()])
 
     [(text,)] = database.execute("select state from runs")
+    database.close()
     with (
         Client(providers=[FakeProvider("Done.")]) as client,
         client.run(resume=RunState.from_json(text), tools=[till.pay, weather], approvals={"call-0": True}) as resumed,
