@@ -45,3 +45,13 @@ def module(folder: Path, source: str, name: str = "plugin_made") -> Iterator[Mod
         yield made
     finally:
         del sys.modules[name]
+
+
+def install_beside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install another plugin, `plugin-beside`, for the time of a test."""
+    (folder / "plugin_beside.py").write_text("")
+    told = folder / "plugin_beside-1.0.dist-info"
+    told.mkdir()
+    (told / "METADATA").write_text("Metadata-Version: 2.4\nName: plugin-beside\nVersion: 1.0\n")
+    (told / "entry_points.txt").write_text("[core_llm.providers]\nbeside = plugin_beside\n")
+    monkeypatch.syspath_prepend(folder)

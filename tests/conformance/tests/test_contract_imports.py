@@ -15,7 +15,7 @@ from core_llm_conformance.contract.imports import (
 )
 from core_llm_conformance.contract.sources import PluginModule
 
-from .probing import finding
+from .probing import finding, install_beside
 
 GOOD = """
     import re
@@ -114,10 +114,11 @@ def test_heavy_libraries_are_named(tmp_path: Path) -> None:
     assert finding(lambda: check_imports_lightly(made)).found == "importing plugin_acme imports httpx"
 
 
-def test_another_plugin_is_none_of_its_business(tmp_path: Path) -> None:
+def test_another_plugin_is_none_of_its_business(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Plugins stand alone."""
-    made = plugin(tmp_path, "import plugin_local")
-    assert finding(lambda: check_imports_lightly(made)).found.endswith("imports another plugin: plugin_local")
+    install_beside(tmp_path, monkeypatch)
+    made = plugin(tmp_path, "import plugin_beside")
+    assert finding(lambda: check_imports_lightly(made)).found.endswith("imports another plugin: plugin_beside")
 
 
 def test_many_modules_are_too_many(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from core_llm_conformance.contract.sources import module_of
 from core_llm_conformance.contract.typed import check_is_typed
 from core_llm_conformance.target import Target
 
-from .probing import finding
+from .probing import finding, install_beside
 
 PROVIDER = """
     from core_llm import Provider, hookimpl
@@ -138,13 +138,22 @@ def test_a_second_provider_needs_an_entry_point(install: Install) -> None:
         ("core-llm<0.2,>=0.1", "core-llm", "it requires core-llm of any version"),
         ("core-llm<0.2,>=0.1", "core-llm>=0.1", "it requires core-llm >=0.1"),
         ("; extra == 'test'", "", "whoever installs it has to install pytest"),
-        ("Requires-Dist: pytest", "Requires-Dist: plugin-local\nRequires-Dist: pytest", "it requires another plugin"),
     ],
 )
 def test_metadata_with_something_missing(install: Install, line: str, other: str, told: str) -> None:
     """Each omission is named."""
     target = install(metadata=METADATA.replace(line, other))
     assert told in finding(lambda: check_distribution_says_what_it_is(target)).found
+
+
+def test_another_plugin_required(install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plugins stand alone, but for a wire that one lends another."""
+    install_beside(tmp_path, monkeypatch)
+    target = install(
+        metadata=METADATA.replace("Requires-Dist: pytest", "Requires-Dist: plugin-beside\nRequires-Dist: pytest")
+    )
+    told = finding(lambda: check_distribution_says_what_it_is(target)).found
+    assert told == "it requires another plugin: plugin-beside"
 
 
 def test_no_readme(install: Install) -> None:

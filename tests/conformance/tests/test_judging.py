@@ -99,7 +99,7 @@ def test_a_broken_plugin_fails_what_needs_it(pytester: pytest.Pytester) -> None:
     result = run(pytester, "    @each('x', crash)\n    def test_cases(self, x): pass\n")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["  found     ValueError: the plugin's module is broken"])
-    result.stdout.fnmatch_lines(["FAILED *::test_cases[[]not-found]"])
+    result.stdout.fnmatch_lines(["FAILED *::test_cases[[]not-found]*"])  # a CI shows what was found too
 
 
 def test_a_finding_has_no_traceback(pytester: pytest.Pytester) -> None:
