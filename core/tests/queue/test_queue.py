@@ -162,6 +162,56 @@ def test_one_abort_stops_all(mode: str, order: Order) -> None:
     anyio.run(go, backend=mode)
 
 
+@pytest.mark.parametrize("order", ["sequential", "interleaved"])
+def test_closing_wakes_who_waits_for_more(order: Order) -> None:
+    """A reader in another thread gets an error, and not the end."""
+    with Client(providers=[FakeProvider("One.")]) as client, client.queue(order=order, stays_open=True) as queue:
+        queue.add(client.stream("fake:m", "1"))
+        closer = threading.Timer(0.05, queue.close)
+        closer.start()
+        with pytest.raises(AbortedError, match="the queue was closed"):
+            list(queue)
+
+
+@modes
+@pytest.mark.parametrize("order", ["sequential", "interleaved"])
+def test_what_is_no_failure_of_a_model_ends_the_queue(mode: str, order: Order) -> None:
+    """A fault of the program's is raised to whoever reads; no stream is called whole that it broke."""
+    with pytest.raises(AttributeError, match="entered before it was made"):
+        _read_broken(mode, order)
+
+
+def _read_broken(mode: str, order: Order) -> None:
+    class Broken:
+        response = None
+
+        def abort(self, reason: str | None = None) -> None: ...
+
+        def __enter__(self) -> None:
+            raise AttributeError("entered before it was made")
+
+        async def __aenter__(self) -> None:
+            self.__enter__()
+
+        def __exit__(self, *_: object) -> None: ...
+
+        async def __aexit__(self, *_: object) -> None: ...
+
+    if mode == "sync":
+        with Client(providers=[FakeProvider()]) as client, client.queue(order=order) as queue:
+            queue.add(Broken())  # type: ignore[arg-type]  # it is broken
+            list(queue)
+        return
+
+    async def go() -> None:
+        async with AsyncClient(providers=[FakeProvider()]) as client, client.queue(order=order) as queue:
+            queue.add(Broken())  # type: ignore[arg-type]  # the same
+            with anyio.fail_after(GUARD):
+                _ = [queued async for queued in queue]
+
+    anyio.run(go, backend=mode)
+
+
 async def _read_until(queue: AsyncStreamQueue, stop: object) -> None:
     async for queued in queue:
         if isinstance(queued.event, TextDelta):

@@ -11,7 +11,7 @@ from typing import Protocol, Self
 
 import anyio
 
-from core_llm._errors import AbortedError, CoreLLMError, InvalidRequestError
+from core_llm._errors import CoreLLMError, InvalidRequestError
 from core_llm._events import StreamEvent
 from core_llm._loops import run_soon
 from core_llm._queue.entries import (
@@ -23,6 +23,7 @@ from core_llm._queue.entries import (
     QueuedEvent,
     Source,
 )
+from core_llm._readers import AsyncReader
 from core_llm._response import Response
 
 
@@ -38,7 +39,7 @@ class AsyncSource(Source, AbstractAsyncContextManager["AsyncSource"], Protocol):
 class _Came:
     """What a stream brought, and whether the reader has taken it."""
 
-    what: QueuedEvent | CoreLLMError
+    what: QueuedEvent | Exception
     is_taken: anyio.Event = field(default_factory=anyio.Event)
 
 
@@ -66,7 +67,7 @@ class AsyncStreamQueue:
             order=order, on_error=on_error, max_active=max_active, stays_open=stays_open
         )
         self._wake: Callable[[], None] = _nothing
-        self._events: AsyncGenerator[QueuedEvent] | None = None
+        self._reader: AsyncReader[QueuedEvent] | None = None
         self._group = anyio.create_task_group()
         self._send, self._coming = anyio.create_memory_object_stream[_Came | None](math.inf)
 
@@ -99,7 +100,7 @@ class AsyncStreamQueue:
         """Begin."""
         await self._group.__aenter__()
         self._wake = run_soon(self._look)
-        self._events = self._read()
+        self._reader = AsyncReader(self._read(), "queue", ".responses")
         return self
 
     async def __aexit__(
@@ -115,12 +116,11 @@ class AsyncStreamQueue:
             self._coming.close()
 
     async def aclose(self) -> None:
-        """Stop what still runs, and free what it holds."""
+        """Stop what still runs, from any task, and free what it holds."""
         if not self._entries.is_dry:
-            self._entries.stop(CLOSED)
-        if self._events is not None:
-            with anyio.CancelScope(shield=True):
-                await self._events.aclose()
+            self.abort(CLOSED)
+        if self._reader is not None:
+            await self._reader.close()
 
     def __aiter__(self) -> AsyncIterator[QueuedEvent]:
         """Iterate over the events that are left."""
@@ -133,10 +133,10 @@ class AsyncStreamQueue:
             AbortedError: The queue was stopped.
             CoreLLMError: A stream failed, and failures are raised.
         """
-        if self._events is None:
+        if self._reader is None:
             msg = "the queue is not open; use it as `async with client.queue() as queue:`"
             raise InvalidRequestError(msg)
-        return await self._events.__anext__()
+        return await self._reader.next()
 
     def _look(self) -> None:
         """Let the reader look what has changed."""
@@ -153,15 +153,13 @@ class AsyncStreamQueue:
             came = await self._coming.receive()
             if came is not None:
                 came.is_taken.set()
-                if isinstance(came.what, CoreLLMError):
+                if isinstance(came.what, Exception):
                     raise came.what
                 yield came.what
-        if self._entries.is_stopped and self._entries.reason != CLOSED:
-            reason = self._entries.reason
-            msg = f"the queue was stopped: {reason}" if reason else "the queue was stopped"
-            raise AbortedError(msg, reason=reason)
+        if self._entries.is_stopped:
+            raise self._entries.stopped_error()
 
-    async def _hand_over(self, what: QueuedEvent | CoreLLMError) -> None:
+    async def _hand_over(self, what: QueuedEvent | Exception) -> None:
         came = _Came(what)
         self._send.send_nowait(came)
         await came.is_taken.wait()
@@ -175,6 +173,8 @@ class AsyncStreamQueue:
         except CoreLLMError as error:
             if not self._entries.is_stopped:
                 await self._hand_over(self._entries.failed(tag, error) or error)
+        except Exception as error:  # noqa: BLE001  # whoever reads the queue gets it
+            await self._hand_over(error)
         finally:
             self._entries.ended(tag)
             self._look()

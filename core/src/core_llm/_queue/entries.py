@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypedDict, TypeVar
 
-from core_llm._errors import CoreLLMError, InvalidRequestError, InvalidSettingError
+from core_llm._errors import AbortedError, CoreLLMError, InvalidRequestError, InvalidSettingError
 from core_llm._events import StreamError, StreamEvent
 from core_llm._response import Response
 
@@ -151,6 +151,11 @@ class Entries(Generic[SourceT]):
         """Tag → the answer of each stream that has begun, as far as it has come."""
         with self._lock:
             return {**self._ended, **{tag: source.response for tag, source in self._active.items()}}
+
+    def stopped_error(self) -> AbortedError:
+        """Return what whoever reads a queue that was stopped gets."""
+        msg = f"the queue was stopped: {self.reason}" if self.reason else "the queue was stopped"
+        return AbortedError(msg, reason=self.reason)
 
     def failed(self, tag: Hashable, error: CoreLLMError) -> QueuedEvent | None:
         """Return the event that a failure becomes, None where it is raised."""

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Protocol, Self
 
-from core_llm._errors import AbortedError, CoreLLMError, InvalidRequestError
+from core_llm._errors import CoreLLMError, InvalidRequestError
 from core_llm._events import StreamEvent
 from core_llm._queue.entries import (
     CLOSED,
@@ -20,6 +20,7 @@ from core_llm._queue.entries import (
     QueuedEvent,
     Source,
 )
+from core_llm._readers import Reader
 from core_llm._response import Response
 
 _WAKE = object()
@@ -63,8 +64,8 @@ class StreamQueue:
             order=order, on_error=on_error, max_active=max_active, stays_open=stays_open
         )
         self._changed = threading.Condition()
-        self._events: Generator[QueuedEvent] | None = None
-        self._coming: queue.Queue[QueuedEvent | CoreLLMError | object] = queue.Queue(maxsize=1)
+        self._reader: Reader[QueuedEvent] | None = None
+        self._coming: queue.Queue[QueuedEvent | Exception | object] = queue.Queue(maxsize=1)
         self._threads: list[threading.Thread] = []
 
     def add(self, source: SyncSource, *, tag: Hashable | None = None) -> Hashable:
@@ -94,7 +95,8 @@ class StreamQueue:
 
     def __enter__(self) -> Self:
         """Begin."""
-        self._events = self._sequential() if self._entries.order == "sequential" else self._interleaved()
+        events = self._sequential() if self._entries.order == "sequential" else self._interleaved()
+        self._reader = Reader(events, "queue", ".responses")
         return self
 
     def __exit__(
@@ -104,11 +106,11 @@ class StreamQueue:
         self.close()
 
     def close(self) -> None:
-        """Stop what still runs, and free what it holds."""
+        """Stop what still runs, from any thread, and free what it holds."""
         if not self._entries.is_dry:
-            self._entries.stop(CLOSED)
-        if self._events is not None:
-            self._events.close()
+            self.abort(CLOSED)
+        if self._reader is not None:
+            self._reader.close()
 
     def __iter__(self) -> Iterator[QueuedEvent]:
         """Iterate over the events that are left."""
@@ -121,10 +123,10 @@ class StreamQueue:
             AbortedError: The queue was stopped.
             CoreLLMError: A stream failed, and failures are raised.
         """
-        if self._events is None:
+        if self._reader is None:
             msg = "the queue is not open; use it as `with client.queue() as queue:`"
             raise InvalidRequestError(msg)
-        return next(self._events)
+        return self._reader.next()
 
     def _sequential(self) -> Generator[QueuedEvent]:
         while (taken := self._next_source()) is not None:
@@ -157,7 +159,7 @@ class StreamQueue:
             while not self._entries.is_dry:
                 came = self._coming.get()
                 self._start_threads()
-                if isinstance(came, CoreLLMError):
+                if isinstance(came, Exception):
                     raise came
                 if isinstance(came, QueuedEvent):
                     yield came
@@ -174,17 +176,18 @@ class StreamQueue:
 
     def _pump(self, tag: Hashable, source: SyncSource) -> None:
         """Hand on a stream's events; each waits until the one before, of whatever stream, was taken."""
-        came: QueuedEvent | CoreLLMError | object = _WAKE
         try:
             with source:
                 for event in source:
                     self._coming.put(QueuedEvent(tag, event))
         except CoreLLMError as error:
-            is_stopped = self._entries.is_stopped
-            came = _WAKE if is_stopped else self._entries.failed(tag, error) or error
+            if not self._entries.is_stopped:
+                self._coming.put(self._entries.failed(tag, error) or error)
+        except Exception as error:  # noqa: BLE001  # whoever reads the queue gets it
+            self._coming.put(error)
         finally:
-            self._entries.ended(tag)
-            self._coming.put(came)
+            self._entries.ended(tag)  # only now may the reader find the queue dry
+            self._coming.put(_WAKE)
 
     def _join(self) -> None:
         """Let the threads end: what they still want to hand on is taken and dropped."""
@@ -206,7 +209,5 @@ class StreamQueue:
 
     def _check_stopped(self, cause: CoreLLMError | None) -> None:
         """Raise if the queue was stopped."""
-        if self._entries.is_stopped and self._entries.reason != CLOSED:
-            reason = self._entries.reason
-            msg = f"the queue was stopped: {reason}" if reason else "the queue was stopped"
-            raise AbortedError(msg, reason=reason) from cause
+        if self._entries.is_stopped:
+            raise self._entries.stopped_error() from cause
