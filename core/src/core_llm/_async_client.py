@@ -6,12 +6,11 @@ It is a room of its own so that a sync program does not import an event loop.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack, overload
 from weakref import WeakKeyDictionary
 
-from core_llm._calls import Asking, ClientOptions
+from core_llm._calls import ClientOptions
 from core_llm._client_base import ClientBase
 from core_llm._embed_options import EmbedOptions
 from core_llm._embeddings import Embeddings
@@ -171,19 +170,12 @@ class AsyncClient(ClientBase):
         Raises:
             CoreLLMError: What was asked for cannot be done: unknown model or option, two tools of one name.
         """
-        from core_llm._runs.asked import asked_of  # noqa: PLC0415  # tools bring an event loop with them
-        from core_llm._runs.async_run import AsyncRun, AsyncTypedRun  # noqa: PLC0415  # the same
+        from core_llm._runs.async_run import AsyncRun, AsyncTypedRun  # noqa: PLC0415  # tools bring an event loop with them
+        from core_llm._runs.turns import Turns  # noqa: PLC0415  # the same
 
-        model, asked = asked_of(model, prompt, options, self._calls.registry)
-        wanted = asked.plan.output
-        turn = partial(self._turn, model, None if wanted is None else wanted.asking)
-        turn(asked.messages, {**asked.options, "tools": asked.plan.tools.specs})  # what cannot be sent is said now
-        return AsyncRun(asked, turn) if wanted is None else AsyncTypedRun[object](asked, turn)
-
-    def _turn(
-        self, model: str | None, asking: Asking | None, messages: Prompt, options: Mapping[str, object]
-    ) -> AsyncStream:
-        return AsyncStream(self._calls.plan(model, messages, options, is_stream=True, asking=asking), _OfLoop(self))
+        turns = Turns(self._calls, model, prompt, options)
+        kind = AsyncRun if turns.asked.plan.output is None else AsyncTypedRun[object]
+        return kind(turns, lambda plan: AsyncStream(plan, _OfLoop(self)))
 
     def queue(self, **options: Unpack[QueueOptions]) -> AsyncStreamQueue:
         """Return a queue that makes one of several streams or runs; add them with `add`, at any time.

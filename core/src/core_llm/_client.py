@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack, overload
 
-from core_llm._calls import Asking, ClientOptions
+from core_llm._calls import ClientOptions
 from core_llm._client_base import ClientBase
 from core_llm._embed_options import EmbedOptions
 from core_llm._embeddings import Embeddings
@@ -159,19 +158,12 @@ class Client(ClientBase):
         Raises:
             CoreLLMError: What was asked for cannot be done: unknown model or option, two tools of one name.
         """
-        from core_llm._runs.asked import asked_of  # noqa: PLC0415  # tools bring an event loop with them
-        from core_llm._runs.run import Run, TypedRun  # noqa: PLC0415  # the same
+        from core_llm._runs.run import Run, TypedRun  # noqa: PLC0415  # tools bring an event loop with them
+        from core_llm._runs.turns import Turns  # noqa: PLC0415  # the same
 
-        model, asked = asked_of(model, prompt, options, self._calls.registry)
-        wanted = asked.plan.output
-        turn = partial(self._turn, model, None if wanted is None else wanted.asking)
-        turn(asked.messages, {**asked.options, "tools": asked.plan.tools.specs})  # what cannot be sent is said now
-        return Run(asked, turn) if wanted is None else TypedRun[object](asked, turn)
-
-    def _turn(
-        self, model: str | None, asking: Asking | None, messages: Prompt, options: Mapping[str, object]
-    ) -> Stream:
-        return Stream(self._calls.plan(model, messages, options, is_stream=True, asking=asking), self._transport)
+        turns = Turns(self._calls, model, prompt, options)
+        kind = Run if turns.asked.plan.output is None else TypedRun[object]
+        return kind(turns, lambda plan: Stream(plan, self._transport))
 
     def queue(self, **options: Unpack[QueueOptions]) -> StreamQueue:
         """Return a queue that makes one of several streams or runs; add them with `add`, at any time.

@@ -13,12 +13,16 @@ from core_llm import (
     Client,
     Finish,
     InvalidRequestError,
+    Limits,
     Message,
+    Request,
     Response,
     RunLimitError,
     RunLimits,
     ServerError,
+    Signal,
     SignalController,
+    TimeoutExceededError,
     ToolCallPart,
     ToolContext,
     ToolManager,
@@ -28,7 +32,7 @@ from core_llm import (
     Usage,
     tool,
 )
-from core_llm.testing import Answer, FakeProvider
+from core_llm.testing import Answer, Delay, FakeProvider
 
 from .script import calls, kinds, run, weather
 
@@ -308,3 +312,58 @@ def test_what_the_model_fails_with_is_raised_with_what_had_come() -> None:
 
     assert [message.role for message in stream.messages] == ["user", "assistant", "tool"]
     assert stream.turns == 2
+
+
+def test_a_turn_is_planned_once() -> None:
+    """What rewrites requests, and a choice that depends on the turn, is asked once for each."""
+    seen: list[int] = []
+    chosen: list[int] = []
+
+    def note(request: Request) -> Request:
+        seen.append(len(request.messages))
+        return request
+
+    run(OSLO_AND_ROME, "Sunny.", tools=[weather], processors=[note], tool_choice=chosen.append)
+
+    assert seen == [1, 3]
+    assert chosen == [1, 2]
+
+
+def test_a_signal_that_never_fires_lifts_the_total_limit() -> None:
+    """It does so for each turn, as it does for a call."""
+    slow: Answer = ["A", Delay(0.3), "b"]
+    with Client(providers=[FakeProvider(slow, slow)], limits=Limits(total=0.1)) as client:
+        with client.run("fake:model", "Go.", tools=[], signal=Signal.never()) as stream:
+            assert stream.finish().text == "Ab"
+        with client.run("fake:model", "Go.", tools=[]) as stream, pytest.raises(TimeoutExceededError):
+            stream.finish()
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_run_that_was_left_has_no_end(is_async: bool) -> None:  # noqa: FBT001  # a parameter of the test
+    """Who reads on after the block is told, and never takes the answer for whole."""
+
+    async def leave() -> None:
+        async with AsyncClient(providers=[FakeProvider("One two")]) as client:
+            async with client.run("fake:model", "Go.", tools=[]) as stream:
+                await anext(stream)
+            await stream.finish()
+
+    with pytest.raises(AbortedError, match="the run was closed before its end"):
+        if is_async:
+            anyio.run(leave)
+        else:
+            with Client(providers=[FakeProvider("One two")]) as client:
+                with client.run("fake:model", "Go.", tools=[]) as stream:
+                    next(stream)
+                stream.finish()
+
+
+def test_closing_a_run_from_another_thread() -> None:
+    """Who reads it gets an error with the reason, at once."""
+    slow: Answer = ["A", Delay(20), "b"]
+    with Client(providers=[FakeProvider(slow)]) as client, client.run("fake:model", "Go.", tools=[]) as stream:
+        closer = threading.Timer(0.05, stream.close)
+        closer.start()
+        with pytest.raises(AbortedError, match="the run was closed"):
+            stream.finish()

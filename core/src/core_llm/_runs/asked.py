@@ -96,7 +96,7 @@ def asked_of(
     return model, RunAsked(
         plan=plan,
         progress=progress,
-        options={name: value for name, value in options.items() if name not in _OWN and name != "signal"},
+        options={name: value for name, value in options.items() if name not in _OWN},
         deps=given.get("deps"),
         metadata=given.get("metadata", {}),
         approver=given.get("approve"),

@@ -17,19 +17,22 @@ from core_llm._errors import CoreLLMError
 from core_llm._events import StreamEvent, TextDelta
 from core_llm._loops import run_soon
 from core_llm._messages import ToolResultPart
+from core_llm._readers import AsyncReader
 from core_llm._response import Response
 from core_llm._runs.approval import Approval, combined, failed, judged, needs_approval
 from core_llm._runs.effects import AskApproval, AskModel, Effect, Emit, RunTools
-from core_llm._runs.handle import CLOSED, RunAsked, RunHandle
-from core_llm._runs.steps import Outcome
+from core_llm._runs.handle import RunHandle, not_open
+from core_llm._runs.steps import Outcome, steps
+from core_llm._runs.turns import Turns
+from core_llm._stream.plan import CallPlan
 from core_llm._tools.execute import Batch
 
 if TYPE_CHECKING:
     from core_llm._stream.async_stream import AsyncStream
 
 T_co = TypeVar("T_co", covariant=True)
-OpenStream = Callable[..., "AsyncStream"]
-"""Makes the stream of one turn: messages, and the options of the call."""
+OpenStream = Callable[[CallPlan], "AsyncStream"]
+"""Makes the stream of one turn."""
 
 
 class _Job:
@@ -69,11 +72,12 @@ class AsyncRun(RunHandle):
     that run are cancelled, and `messages` and `state` keep what had happened.
     """
 
-    def __init__(self, asked: RunAsked, open_stream: OpenStream) -> None:
-        super().__init__(asked)
+    def __init__(self, turns: Turns, open_stream: OpenStream) -> None:
+        super().__init__(turns.asked)
+        self._turns = turns
         self._open_stream = open_stream
         self._stream: AsyncStream | None = None
-        self._events: AsyncGenerator[StreamEvent] | None = None
+        self._reader: AsyncReader[StreamEvent] | None = None
         self._group = anyio.create_task_group()
         self._outcome: Outcome = None
 
@@ -86,7 +90,7 @@ class AsyncRun(RunHandle):
         """Start."""
         self._begin()
         await self._group.__aenter__()
-        self._events = self._generate()
+        self._reader = AsyncReader(self._generate(), "run", ".messages")
         return self
 
     async def __aexit__(
@@ -100,13 +104,10 @@ class AsyncRun(RunHandle):
             await self._group.__aexit__(None, None, None)
 
     async def aclose(self) -> None:
-        """Stop the run if it still goes on, and free what it holds."""
-        if self._status == "open":
-            self._own.abort(CLOSED)
-            self._status = "failed"
-        if self._events is not None:
-            with anyio.CancelScope(shield=True):  # the connection is given back also by a task that was cancelled
-                await self._events.aclose()
+        """Stop the run if it still goes on, from any task, and free what it holds."""
+        self._close()
+        if self._reader is not None:
+            await self._reader.close()
 
     def __aiter__(self) -> AsyncIterator[StreamEvent]:
         """Iterate over the events that are left."""
@@ -119,11 +120,9 @@ class AsyncRun(RunHandle):
             RunLimitError: A limit was reached.
             CoreLLMError: The model, a tool or the way to them failed, or the run was stopped.
         """
-        if self._status == "done":
-            raise StopAsyncIteration
-        self._running()
-        assert self._events is not None  # noqa: S101  # it is made with the steps
-        return await self._events.__anext__()
+        if self._reader is None:
+            raise not_open()
+        return await self._reader.next()
 
     async def iter_text(self) -> AsyncIterator[str]:
         """Iterate over the text of all answers as it arrives."""
@@ -140,7 +139,7 @@ class AsyncRun(RunHandle):
 
     async def _generate(self) -> AsyncGenerator[StreamEvent]:
         """Drive the steps: do what they want, and give the consumer every event on the way."""
-        going = self._running()
+        going = steps(self._asked.plan, self._progress)
         try:
             effect = next(going)
             while True:
@@ -176,8 +175,7 @@ class AsyncRun(RunHandle):
                 return self._run_tools(effect)
 
     async def _ask_model(self, effect: AskModel) -> AsyncGenerator[StreamEvent]:
-        options = {**self._call_options(), "tools": effect.tools, "tool_choice": effect.tool_choice}
-        async with self._open_stream(list(effect.messages), options) as stream:
+        async with self._open_stream(self._turns.plan(effect, self._signal)) as stream:
             self._stream = stream
             try:
                 async for event in stream:

@@ -13,9 +13,10 @@ from core_llm._messages import Message, ToolCallPart, ToolResultPart
 from core_llm._options import Prompt, as_messages
 from core_llm._response import Response, Usage
 from core_llm._runs.approval import Approver, HookApprover
+from core_llm._runs.effects import AskModel
 from core_llm._runs.limits import RunLimits
 from core_llm._runs.state import Progress, RunState, total
-from core_llm._runs.steps import UNKNOWN, RunPlan, Steps, open_calls, steps
+from core_llm._runs.steps import UNKNOWN, RunPlan, open_calls
 from core_llm._signals import Signal, SignalController
 from core_llm._tool_errors import RunLimitError
 from core_llm._tools.context import ToolContext, logger_of
@@ -23,7 +24,6 @@ from core_llm._tools.execute import Batch
 from core_llm._tools.manager import ToolObserver
 from core_llm._tools.results import failure_of
 
-NOT_OPEN = "the run is not open; use it as `with client.run(...) as run:`"
 CLOSED = "the run was closed"
 NOT_RUN = "Not executed."
 
@@ -55,9 +55,15 @@ class RunAsked:
     signal: Signal | None = None
 
     @property
-    def messages(self) -> list[Message]:
-        """What the first turn says, as far as it is known: calls that are to be answered first are closed."""
-        return [*close_open_calls(self.progress.messages), *self.plan.injected]
+    def first_turn(self) -> AskModel:
+        """What the model will be asked first, as far as it is known: calls that are to be answered first are closed."""
+        messages = (*close_open_calls(self.progress.messages), *self.plan.injected)
+        return AskModel(messages, self.plan.tools.specs, self.plan.choice_of(self.progress.turn + 1))
+
+
+def not_open() -> InvalidRequestError:
+    """Return the error for who reads a run without having entered it."""
+    return InvalidRequestError("the run is not open; use it as `with client.run(...) as run:`")
 
 
 class RunHandle:
@@ -68,7 +74,6 @@ class RunHandle:
         self._progress = asked.progress
         self._own = SignalController()
         self._timer: SignalController | None = None
-        self._steps: Steps | None = None
         self._status: Literal["new", "open", "done", "failed"] = "new"
         self._error: BaseException | None = None
         self._signal = self._own.signal
@@ -158,20 +163,13 @@ class RunHandle:
             signals.append(self._timer.signal)
         self._signal = Signal.any(*signals)
         self._signal.raise_if_fired()
-        self._steps = steps(self._asked.plan, self._progress)
         self._status = "open"
 
-    def _running(self) -> Steps:
-        """Return the steps.
-
-        Raises:
-            CoreLLMError: It is not open, or failed before.
-        """
-        if self._steps is None:
-            raise InvalidRequestError(NOT_OPEN)
-        if self._error is not None:
-            raise self._error
-        return self._steps
+    def _close(self) -> None:
+        """Stop what still runs."""
+        if self._status == "open":
+            self._own.abort(CLOSED)
+            self._status = "failed"
 
     def _failed(self, error: BaseException) -> BaseException:
         """Note how the run failed and return the error to raise: a limit of time is the run's own."""
@@ -200,9 +198,6 @@ class RunHandle:
         reason = self._signal.reason
         msg = f"the run was stopped: {reason}" if reason else "the run was stopped"
         return AbortedError(msg, reason=reason)
-
-    def _call_options(self) -> dict[str, object]:
-        return {**self._asked.options, "signal": self._signal}
 
     def _batch(
         self, calls: tuple[ToolCallPart, ...], denied: Mapping[str, str], turn: int, put: Callable[[StreamEvent], None]

@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
 from core_llm import _portal
 from core_llm._events import StreamEvent, TextDelta
 from core_llm._messages import ToolResultPart
+from core_llm._readers import Reader
 from core_llm._response import Response
 from core_llm._runs.approval import Approval, combined, failed, judged, needs_approval
 from core_llm._runs.effects import AskApproval, AskModel, Effect, Emit, RunTools
-from core_llm._runs.handle import CLOSED, RunAsked, RunHandle
-from core_llm._runs.steps import Outcome
+from core_llm._runs.handle import RunHandle, not_open
+from core_llm._runs.steps import Outcome, steps
+from core_llm._runs.turns import Turns
+from core_llm._stream.plan import CallPlan
 
 if TYPE_CHECKING:
     from core_llm._stream.stream import Stream
 
 T_co = TypeVar("T_co", covariant=True)
-OpenStream = Callable[..., "Stream"]
-"""Makes the stream of one turn: messages, and the options of the call."""
+OpenStream = Callable[[CallPlan], "Stream"]
+"""Makes the stream of one turn."""
 
 
 class Run(RunHandle):
@@ -32,11 +35,12 @@ class Run(RunHandle):
     that run are stopped, and `messages` and `state` keep what had happened.
     """
 
-    def __init__(self, asked: RunAsked, open_stream: OpenStream) -> None:
-        super().__init__(asked)
+    def __init__(self, turns: Turns, open_stream: OpenStream) -> None:
+        super().__init__(turns.asked)
+        self._turns = turns
         self._open_stream = open_stream
         self._stream: Stream | None = None
-        self._events: Generator[StreamEvent] | None = None
+        self._reader: Reader[StreamEvent] | None = None
 
     @property
     def response(self) -> Response | None:
@@ -46,7 +50,7 @@ class Run(RunHandle):
     def __enter__(self) -> Self:
         """Start."""
         self._begin()
-        self._events = self._generate()
+        self._reader = Reader(self._generate(), "run", ".messages")
         return self
 
     def __exit__(
@@ -56,12 +60,10 @@ class Run(RunHandle):
         self.close()
 
     def close(self) -> None:
-        """Stop the run if it still goes on, and free what it holds."""
-        if self._status == "open":
-            self._own.abort(CLOSED)
-            self._status = "failed"
-        if self._events is not None:
-            self._events.close()
+        """Stop the run if it still goes on, from any thread, and free what it holds."""
+        self._close()
+        if self._reader is not None:
+            self._reader.close()
 
     def __iter__(self) -> Iterator[StreamEvent]:
         """Iterate over the events that are left."""
@@ -74,11 +76,9 @@ class Run(RunHandle):
             RunLimitError: A limit was reached.
             CoreLLMError: The model, a tool or the way to them failed, or the run was stopped.
         """
-        if self._status == "done":
-            raise StopIteration
-        self._running()
-        assert self._events is not None  # noqa: S101  # it is made with the steps
-        return next(self._events)
+        if self._reader is None:
+            raise not_open()
+        return self._reader.next()
 
     def iter_text(self) -> Iterator[str]:
         """Iterate over the text of all answers as it arrives."""
@@ -95,7 +95,7 @@ class Run(RunHandle):
 
     def _generate(self) -> Generator[StreamEvent]:
         """Drive the steps: do what they want, and give the consumer every event on the way."""
-        going = self._running()
+        going = steps(self._asked.plan, self._progress)
         try:
             effect = next(going)
             while True:
@@ -128,8 +128,7 @@ class Run(RunHandle):
                 return (yield from self._run_tools(effect))
 
     def _ask_model(self, effect: AskModel) -> Generator[StreamEvent, None, Response]:
-        options = {**self._call_options(), "tools": effect.tools, "tool_choice": effect.tool_choice}
-        with self._open_stream(list(effect.messages), options) as stream:
+        with self._open_stream(self._turns.plan(effect, self._signal)) as stream:
             self._stream = stream
             try:
                 yield from stream

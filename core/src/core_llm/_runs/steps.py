@@ -52,6 +52,7 @@ class RunPlan:
         decisions: Id of a call → what was decided while the run was paused.
         injected: Messages put in while it runs; taken before the next turn.
         output: The value that the last answer is to have, if one is wanted.
+        chosen: Number of a turn → what the caller's function chose for it.
     """
 
     tools: ToolManager
@@ -61,6 +62,16 @@ class RunPlan:
     decisions: dict[str, Approval] = field(default_factory=dict)
     injected: list[Message] = field(default_factory=list)
     output: Wanted | None = None
+    chosen: dict[int, ToolChoice | str | None] = field(default_factory=dict)
+
+    def choice_of(self, turn: int) -> ToolChoice | str | None:
+        """Return the choice for a turn; the caller's function is asked once for each."""
+        choice = self.tool_choice
+        if not callable(choice):
+            return choice if turn == 1 else None
+        if turn not in self.chosen:
+            self.chosen[turn] = choice(turn)
+        return self.chosen[turn]
 
 
 def steps(plan: RunPlan, progress: Progress) -> Steps:
@@ -81,17 +92,8 @@ def steps(plan: RunPlan, progress: Progress) -> Steps:
         _check_turn(plan.limits, progress)
         progress.turn += 1
         yield Emit((TurnStart(progress.turn),))
-        choice = plan.tool_choice
-        response = cast(
-            "Response",
-            (
-                yield AskModel(
-                    tuple(progress.messages),
-                    plan.tools.specs,
-                    choice(progress.turn) if callable(choice) else choice if progress.turn == 1 else None,
-                )
-            ),
-        )
+        asking = AskModel(tuple(progress.messages), plan.tools.specs, plan.choice_of(progress.turn))
+        response = cast("Response", (yield asking))
         _record(plan.limits, progress, response)
         verdict = None if plan.output is None else _judged(plan.output, progress, response)
         if response.finish_reason == "tool_calls" and verdict is None:
