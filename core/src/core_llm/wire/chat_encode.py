@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from pydantic_core import to_json
 
@@ -26,16 +26,14 @@ from core_llm._messages import (
     ToolResultPart,
 )
 from core_llm._request import NamedToolChoice, OutputSchema, Request, Settings, ToolSpec
-from core_llm.wire.base import WireFormat, WireRequest
+from core_llm.wire.base import WireRequest
 from core_llm.wire.call_ids import CallIdForm, fit_call_ids
 from core_llm.wire.guards import as_objects
 from core_llm.wire.knobs import mapped_settings
-
-if TYPE_CHECKING:
-    from core_llm.wire.schemas import SchemaLanguage
+from core_llm.wire.schema_encode import SchemaEncoding
 
 
-class ChatEncoding(WireFormat):
+class ChatEncoding(SchemaEncoding):
     """The half of the wire that writes requests.
 
     An attribute is set in a subclass or, where it depends on the configuration, in its `__init__`.
@@ -52,8 +50,6 @@ class ChatEncoding(WireFormat):
         continuation_fields: Fields of a request whose last message is the assistant's, for a server that has to be told
             to go on from there.
         call_ids: What the server takes as ids of tool calls, if not any.
-        schemas: What the server takes of JSON schema, if not all of it.
-        strict_schemas: What its strict mode takes, if it is known; schemas are then brought into that.
         audio_formats: Second half of an audio media type → the server's word, where it is another.
     """
 
@@ -81,8 +77,6 @@ class ChatEncoding(WireFormat):
     returned_call_fields: ClassVar[tuple[str, ...]] = ("extra_content",)
     continuation_fields: Mapping[str, JSONValue] = {}
     call_ids: CallIdForm | None = None
-    schemas: ClassVar[SchemaLanguage | None] = None
-    strict_schemas: ClassVar[SchemaLanguage | None] = None
     audio_formats: ClassVar[Mapping[str, str]] = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav", "x-m4a": "m4a"}
 
     def encode_request(self, request: Request) -> WireRequest:
@@ -137,32 +131,6 @@ class ChatEncoding(WireFormat):
         if is_strict is not None:
             function["strict"] = is_strict
         return {"type": "function", "function": function}
-
-    def encode_schema(
-        self, schema: JSONObject, *, is_strict: bool | None, feature: str
-    ) -> tuple[JSONObject, bool | None]:
-        """Return a schema in the words that the provider takes, and whether the model is to be held to it.
-
-        Args:
-            schema: JSON schema.
-            is_strict: What the caller wants; None for output makes it strict where strict mode can say the schema.
-            feature: What it is for: ``structured_output`` or ``tools``.
-
-        Raises:
-            UnsupportedSchemaError: A part of it cannot be said.
-        """
-        if self.schemas is None and self.strict_schemas is None:
-            return schema, is_strict
-        from core_llm.wire.schemas import encode_schema  # noqa: PLC0415  # most requests have none
-
-        return encode_schema(
-            schema,
-            is_strict=is_strict,
-            taken=self.schemas,
-            strictly=self.strict_schemas,
-            feature=feature,
-            provider=self.provider,
-        )
 
     def encode_output(self, output: OutputSchema | str) -> JSONObject:
         """Return the format asked for: a schema, or any JSON."""

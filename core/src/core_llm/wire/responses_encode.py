@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from pydantic_core import to_json
 
@@ -29,20 +29,18 @@ from core_llm._messages import (
     ToolResultPart,
 )
 from core_llm._request import NamedToolChoice, OutputSchema, Request, ToolSpec
-from core_llm.wire.base import WireFormat, WireRequest
+from core_llm.wire.base import WireRequest
 from core_llm.wire.call_ids import CallIdForm, fit_call_ids
 from core_llm.wire.guards import as_object, as_text
 from core_llm.wire.knobs import mapped_settings
 from core_llm.wire.responses_items import AFTER
+from core_llm.wire.schema_encode import SchemaEncoding
 
 LOGPROBS = "message.output_text.logprobs"
 ENCRYPTED_REASONING = "reasoning.encrypted_content"
 
-if TYPE_CHECKING:
-    from core_llm.wire.schemas import SchemaLanguage
 
-
-class ResponsesEncoding(WireFormat):
+class ResponsesEncoding(SchemaEncoding):
     """The half of the wire that writes requests.
 
     Attributes:
@@ -50,8 +48,6 @@ class ResponsesEncoding(WireFormat):
         settings_fields: Knob of Settings → field of the body, besides those that `encode_settings` names itself.
         system_role: What the server calls the system's role, for instructions that do not begin the conversation.
         call_ids: What the server takes as ids of tool calls, if not any.
-        schemas: What the server takes of JSON schema, if not all of it.
-        strict_schemas: What its strict mode takes, if it is known; schemas are then brought into that.
     """
 
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -73,8 +69,6 @@ class ResponsesEncoding(WireFormat):
     }
     system_role: ClassVar[str] = "system"
     call_ids: CallIdForm | None = None
-    schemas: ClassVar[SchemaLanguage | None] = None
-    strict_schemas: ClassVar[SchemaLanguage | None] = None
 
     def encode_request(self, request: Request) -> WireRequest:
         """Return the HTTP request for `request`."""
@@ -155,32 +149,6 @@ class ResponsesEncoding(WireFormat):
             encoded["description"] = tool.description
         parameters, is_strict = self.encode_schema(tool.parameters, is_strict=tool.is_strict, feature="tools")
         return {**encoded, "parameters": parameters, "strict": bool(is_strict)}
-
-    def encode_schema(
-        self, schema: JSONObject, *, is_strict: bool | None, feature: str
-    ) -> tuple[JSONObject, bool | None]:
-        """Return a schema in the words that the provider takes, and whether the model is to be held to it.
-
-        Args:
-            schema: JSON schema.
-            is_strict: What the caller wants; None for output makes it strict where strict mode can say the schema.
-            feature: What it is for: ``structured_output`` or ``tools``.
-
-        Raises:
-            UnsupportedSchemaError: A part of it cannot be said.
-        """
-        if self.schemas is None and self.strict_schemas is None:
-            return schema, is_strict
-        from core_llm.wire.schemas import encode_schema  # noqa: PLC0415  # most requests have none
-
-        return encode_schema(
-            schema,
-            is_strict=is_strict,
-            taken=self.schemas,
-            strictly=self.strict_schemas,
-            feature=feature,
-            provider=self.provider,
-        )
 
     def encode_output(self, output: OutputSchema | str) -> JSONObject:
         """Return the format asked for: a schema, or any JSON."""
