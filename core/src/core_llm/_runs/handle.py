@@ -8,7 +8,7 @@ from typing import Literal
 
 from core_llm._errors import AbortedError, CoreLLMError, InvalidRequestError
 from core_llm._events import StreamEvent, ToolResult, ToolStart
-from core_llm._histories import close_open_calls
+from core_llm._histories import INTERRUPTED, close_open_calls
 from core_llm._messages import Message, ToolCallPart, ToolResultPart
 from core_llm._options import Prompt, as_messages
 from core_llm._response import Response, Usage
@@ -16,13 +16,12 @@ from core_llm._runs.approval import Approver, HookApprover
 from core_llm._runs.effects import AskModel
 from core_llm._runs.limits import RunLimits
 from core_llm._runs.state import Progress, RunState, total
-from core_llm._runs.steps import UNKNOWN, RunPlan, open_calls
+from core_llm._runs.steps import RunPlan, answers, open_calls
 from core_llm._signals import Signal, SignalController
 from core_llm._tool_errors import RunLimitError
 from core_llm._tools.context import ToolContext, logger_of
 from core_llm._tools.execute import Batch
 from core_llm._tools.manager import ToolObserver
-from core_llm._tools.results import failure_of
 
 CLOSED = "the run was closed"
 NOT_RUN = "Not executed."
@@ -101,14 +100,11 @@ class RunHandle:
     @property
     def messages(self) -> tuple[Message, ...]:
         """The conversation so far, ready to be sent: calls without a result are answered with why they have none."""
-        messages = tuple(self._progress.messages)
-        calls = open_calls(messages)
-        if not calls:
-            return messages
-        known = {result.tool_call_id: result for result in self._progress.results}
-        waiting = {call.id for call in self._progress.pending}
-        closing = [known.get(call.id) or failure_of(call, NOT_RUN if call.id in waiting else UNKNOWN) for call in calls]
-        return (*messages, Message.tool(*closing))
+        progress = self._progress
+        waiting = {call.id for call in progress.pending}
+        calls = open_calls(progress.messages)
+        closing = answers(calls, progress.results, lambda call: NOT_RUN if call.id in waiting else INTERRUPTED)
+        return (*progress.messages, *closing)
 
     @property
     def usage(self) -> Usage | None:

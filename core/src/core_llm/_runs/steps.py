@@ -14,6 +14,7 @@ from typing import cast
 
 from core_llm._errors import CoreLLMError
 from core_llm._events import ApprovalNeeded, TurnEnd, TurnStart
+from core_llm._histories import INTERRUPTED
 from core_llm._messages import Message, Part, ToolCallPart, ToolResultPart
 from core_llm._output.judging import OTHER_CALL, Calls, Value, Wrong, explained, judge
 from core_llm._output.modes import OUTPUT_TOOL
@@ -31,7 +32,7 @@ from core_llm._tools.results import failure_of
 SHOWN = 500
 """Characters of unusable arguments that the model is shown."""
 TAKEN = "Taken as the answer."
-UNKNOWN = "Interrupted: whether it was carried out is not known."
+
 
 Outcome = Response | Approval | tuple[ToolResultPart, ...] | None
 Steps = Generator[Effect, Outcome, None]
@@ -86,7 +87,7 @@ def steps(plan: RunPlan, progress: Progress) -> Steps:
         if (yield from _answer(plan, progress, list(progress.pending))):
             return
     elif open_calls(progress.messages):
-        _interrupted(progress)
+        _close(progress, INTERRUPTED)  # whether they took effect before the run broke off is not known
     while True:
         _take_injected(plan, progress)
         _check_turn(plan.limits, progress)
@@ -149,7 +150,7 @@ def _answer(plan: RunPlan, progress: Progress, calls: Sequence[ToolCallPart]) ->
     if undecided:
         yield Emit((ApprovalNeeded(progress.turn, tuple(undecided)), TurnEnd(progress.turn)))
         return True
-    _put_results(progress)
+    _close(progress, INTERRUPTED)
     yield Emit((TurnEnd(progress.turn),))
     ran = {call.name for call in runnable if call.id not in denied}
     progress.is_over = any(tool.ends_run for name in ran if (tool := plan.tools.get(name)) is not None)
@@ -225,28 +226,27 @@ def open_calls(messages: Sequence[Message]) -> tuple[ToolCallPart, ...]:
     return messages[-1].tool_calls if messages and messages[-1].role == "assistant" else ()
 
 
-def _interrupted(progress: Progress) -> None:
-    """Answer calls that were begun and not finished when the run broke off: whether they took effect is not known."""
-    _close(progress, UNKNOWN)
-
-
 def _close(progress: Progress, why: str) -> None:
-    """Answer every open call, with its result where there is one and with `why` where there is none."""
-    known = {result.tool_call_id for result in progress.results}
-    calls = open_calls(progress.messages)
-    progress.results += [failure_of(call, why) for call in calls if call.id not in known]
-    if calls:
-        _put_results(progress)
-
-
-def _put_results(progress: Progress) -> None:
-    """Put the results of the last message's calls into the conversation, in the order of the calls."""
-    by_id: dict[str, list[ToolResultPart]] = {}
-    for result in progress.results:
-        by_id.setdefault(result.tool_call_id, []).append(result)
-    parts = tuple(by_id[call.id].pop(0) for call in open_calls(progress.messages))
-    progress.messages.append(Message(role="tool", parts=parts))
+    """Answer every open call: with its result, or with `why` where there is none."""
+    progress.messages += answers(open_calls(progress.messages), progress.results, lambda _: why)
     progress.results = []
+
+
+def answers(
+    calls: Sequence[ToolCallPart], results: Iterable[ToolResultPart], why: Callable[[ToolCallPart], str]
+) -> tuple[Message, ...]:
+    """Return the message that answers calls, in their order; none if there are none.
+
+    Args:
+        calls: Several may have one id.
+        results: In any order.
+        why: What the model is told of a call that has no result.
+    """
+    by_id: dict[str, list[ToolResultPart]] = {}
+    for result in results:
+        by_id.setdefault(result.tool_call_id, []).append(result)
+    parts = [by_id[call.id].pop(0) if by_id.get(call.id) else failure_of(call, why(call)) for call in calls]
+    return (Message.tool(*parts),) if parts else ()
 
 
 def _check_turn(limits: RunLimits, progress: Progress) -> None:
