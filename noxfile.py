@@ -93,7 +93,7 @@ def lint(session: nox.Session) -> None:
     session.run(
         "mypy", *[str(package / "src") for package in PACKAGES], "noxfile.py", *map(str, ROOT.glob("tests/*.py"))
     )
-    session.run("mypy", "--explicit-package-bases", "tests/hostile", "tests/npm", "tests/published", "tests/real_tools")
+    session.run("mypy", "--explicit-package-bases", "tests/hostile", "tests/published", "tests/real_tools")
     for package in PACKAGES:  # one by one, since test files of different packages have the same names
         with session.chdir(package):
             settings = [f"--config-file={ROOT / 'pyproject.toml'}", f"--cache-dir={ROOT / '.mypy_cache'}"]
@@ -113,7 +113,7 @@ def tests(session: nox.Session, package: Path) -> None:
 def together(session: nox.Session) -> None:
     """Test the repository as a whole, all packages installed at once."""
     install(session, *PACKAGES, tests=True, tools="test")
-    elsewhere = [f"--ignore=tests/{folder}" for folder in ("conformance", "differential", "npm", "published")]
+    elsewhere = [f"--ignore=tests/{folder}" for folder in ("conformance", "differential", "published")]
     session.run("pytest", *ON_ALL_CORES, "tests", *elsewhere, *session.posargs)
 
 
@@ -130,7 +130,9 @@ def mcp(session: nox.Session) -> None:
         session.run(
             npm, "install", "--silent", "--no-audit", "--no-fund", f"--prefix={folder}", *servers, external=True
         )
-        session.run("pytest", "tests/npm", *session.posargs, env={"MCP_SERVERS_FROM_NPM": folder})
+        session.run(
+            "pytest", "plugins/mcp/tests/test_npm_servers.py", *session.posargs, env={"MCP_SERVERS_FROM_NPM": folder}
+        )
 
 
 @nox.session(default=False)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import psutil  # type: ignore[import-untyped]  # it has no annotations
 
@@ -18,6 +20,9 @@ from plugin_mcp import MCPServer
 
 SERVER = str(Path(__file__).with_name("server.py"))
 HANG_GUARD = 60.0
+T = TypeVar("T")
+OfPort = Callable[[int], T]
+"""What depends on the port that was found."""
 
 
 def local(**options: object) -> MCPServer:
@@ -71,22 +76,26 @@ def children() -> set[int]:
 
 
 class Served:
-    """The server of the tests at an address; it can be killed and started again.
+    """A server at an address; it can be killed and started again.
 
     Attributes:
         url: Its address.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, command: OfPort[Sequence[str]], variables: OfPort[Mapping[str, str]]) -> None:
         with socket.create_server(("127.0.0.1", 0)) as found:
             self._port = found.getsockname()[1]
         self.url = f"http://127.0.0.1:{self._port}/mcp"
+        self._command = list(command(self._port))
+        self._variables = variables(self._port)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, and wait until it listens."""
-        command = [sys.executable, SERVER, "http", str(self._port)]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        variables = {**os.environ, **self._variables}
+        self._process = subprocess.Popen(
+            self._command, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         eventually(self._listens)
 
     def kill(self) -> None:
@@ -101,9 +110,17 @@ class Served:
 
 
 @contextmanager
-def served() -> Iterator[Served]:
-    """Serve at an address."""
-    server = Served()
+def served(
+    command: OfPort[Sequence[str]] = lambda port: [sys.executable, SERVER, "http", str(port)],
+    variables: OfPort[Mapping[str, str]] = lambda _: {},
+) -> Iterator[Served]:
+    """Serve at an address; by default with the server of the tests.
+
+    Args:
+        command: Of a port.
+        variables: Of the environment, besides those that there are.
+    """
+    server = Served(command, variables)
     server.start()
     try:
         yield server

@@ -6,10 +6,7 @@ They are not Python packages, so ``nox -s mcp`` fetches them, and names the fold
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,15 +15,16 @@ import anyio
 import psutil  # type: ignore[import-untyped]  # it has no annotations
 import pytest
 
-from core_llm import AbortedError, AsyncClient, Client, FilePart, TextPart, ToolCallPart, ToolManager, ToolResultPart
+from core_llm import AbortedError, AsyncClient, Client, FilePart, TextPart, ToolManager, ToolResultPart
 from core_llm.testing import FakeProvider
 from plugin_mcp import Elicitation, MCPServer, Progress, Sampling
+
+from .helping import HANG_GUARD, Served, asked, called, children, eventually, served
 
 FOLDER = os.environ.get("MCP_SERVERS_FROM_NPM", "")
 pytestmark = pytest.mark.skipif(not FOLDER, reason="the servers come from npm; `nox -s mcp` fetches them")
 EVERYTHING = str(Path(FOLDER) / "node_modules/.bin/mcp-server-everything")
 FILES = str(Path(FOLDER) / "node_modules/.bin/mcp-server-filesystem")
-HANG_GUARD = 60.0
 
 
 def everything(**options: object) -> MCPServer:
@@ -35,73 +33,16 @@ def everything(**options: object) -> MCPServer:
     return MCPServer.stdio(EVERYTHING, "stdio", name="everything", **given)  # type: ignore[arg-type]  # options
 
 
-def asked(*calls: tuple[str, dict[str, object]]) -> list[ToolCallPart]:
-    """Return what a model answers that calls these tools."""
-    return [ToolCallPart(id=f"c{n}", name=name, arguments=dict(given)) for n, (name, given) in enumerate(calls)]  # type: ignore[arg-type]  # JSON
-
-
-def called(server: MCPServer, *calls: tuple[str, dict[str, object]]) -> list[ToolResultPart]:
-    """Return the results of a run in which the model calls these tools one after the other."""
-    manager = ToolManager(server.tools, max_parallel=1)
-    with Client(providers=[FakeProvider(asked(*calls), "Done.")]) as client:
-        with client.run("fake:model", "Go.", tools=manager) as run:
-            run.finish()
-        return [part for message in run.messages for part in message.parts if isinstance(part, ToolResultPart)]
-
-
-def eventually(holds: Callable[[], object]) -> None:
-    """Wait until something holds; raise TimeoutError if it never does."""
-    end = time.monotonic() + HANG_GUARD
-    while not holds():
-        if time.monotonic() > end:
-            raise TimeoutError
-        time.sleep(0.02)
-
-
-def children() -> set[int]:
-    """Return the processes that this one has, and those that they have."""
-    return {child.pid for child in psutil.Process().children(recursive=True) if child.status() != "zombie"}
-
-
-class Served:
-    """The server at an address; it can be killed and started again."""
-
-    def __init__(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as found:
-            self._port = found.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self._port}/mcp"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it, and wait until it listens."""
-        self._process = subprocess.Popen(
-            [EVERYTHING, "streamableHttp"],
-            env={**os.environ, "PORT": str(self._port)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        eventually(self._listens)
-
-    def kill(self) -> None:
-        """End it at once."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(HANG_GUARD)
-
-    def _listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+def in_turn(server: MCPServer, *calls: tuple[str, dict[str, object]]) -> list[ToolResultPart]:
+    """Return the results of calls that are made one after the other."""
+    return called(ToolManager(server.tools, max_parallel=1), *calls)
 
 
 @contextmanager
-def served() -> Iterator[Served]:
-    """Serve at an address."""
-    server = Served()
-    server.start()
-    try:
-        yield server
-    finally:
-        server.kill()
+def everything_served() -> Iterator[Served]:
+    """Serve the same at an address."""
+    with served(lambda _: [EVERYTHING, "streamableHttp"], lambda port: {"PORT": str(port)}) as address:
+        yield address
 
 
 @pytest.fixture(params=["stdio", "http"])
@@ -110,7 +51,7 @@ def reached(request: pytest.FixtureRequest) -> Iterator[Callable[..., MCPServer]
     if request.param == "stdio":
         yield everything
         return
-    with served() as address:
+    with everything_served() as address:
 
         def make(**options: object) -> MCPServer:
             given: dict[str, object] = {"approval": "never", "prefix": "", **options}
@@ -122,7 +63,7 @@ def reached(request: pytest.FixtureRequest) -> Iterator[Callable[..., MCPServer]
 def test_tools_of_all_kinds(reached: Callable[..., MCPServer]) -> None:
     """Text, numbers, pictures, links, embedded resources and structure."""
     with reached() as server:
-        echo, total, image, links, reference, structure = called(
+        echo, total, image, links, reference, structure = in_turn(
             server,
             ("echo", {"message": "hi"}),
             ("get-sum", {"a": 2, "b": 3}),
@@ -143,7 +84,7 @@ def test_tools_of_all_kinds(reached: Callable[..., MCPServer]) -> None:
 def test_wrong_arguments_are_told(reached: Callable[..., MCPServer]) -> None:
     """What the server refuses goes to the model, which may call again."""
     with reached() as server:
-        wrong, right = called(server, ("get-sum", {"a": "x"}), ("get-sum", {"a": 1, "b": 1}))
+        wrong, right = in_turn(server, ("get-sum", {"a": "x"}), ("get-sum", {"a": 1, "b": 1}))
     assert (wrong.is_error, right.is_error) == (True, False)
     assert "Invalid arguments" in str(wrong.content)
 
@@ -181,7 +122,7 @@ def test_progress_and_cancelling(reached: Callable[..., MCPServer]) -> None:
             threading.Thread(target=stop).start()
             with pytest.raises(AbortedError):
                 run.finish()
-        assert called(server, ("echo", {"message": "hi"}))[0].content == "Echo: hi"
+        assert in_turn(server, ("echo", {"message": "hi"}))[0].content == "Echo: hi"
     assert (told[0].progress, told[0].total) == (1.0, 120.0)
 
 
@@ -199,7 +140,7 @@ def test_sampling_and_elicitation(reached: Callable[..., MCPServer]) -> None:
         sampling = Sampling(client, "fake:small", max_tokens=50)
         with reached(sampling=sampling, elicit=elicit) as server:
             eventually(lambda: "trigger-elicitation-request" in {tool.name for tool in server.tools})
-            model, user = called(
+            model, user = in_turn(
                 server,
                 ("trigger-sampling-request", {"prompt": "Hi", "maxTokens": 10}),
                 ("trigger-elicitation-request", {}),
@@ -242,7 +183,7 @@ def test_a_process_killed_in_a_call_comes_back_and_none_is_left() -> None:
     with everything(on_progress=told.append) as server:
         killer = threading.Thread(target=kill)
         killer.start()
-        dead, alive = called(
+        dead, alive = in_turn(
             server, ("trigger-long-running-operation", {"duration": 60, "steps": 120}), ("echo", {"message": "hi"})
         )
         killer.join()
@@ -255,7 +196,7 @@ def test_a_process_killed_in_a_call_comes_back_and_none_is_left() -> None:
 def test_an_address_killed_in_a_call_comes_back() -> None:
     """The call fails when the connection does; after a restart, calls work again in a new session."""
     told: list[Progress] = []
-    with served() as address:
+    with everything_served() as address:
         given: dict[str, object] = {"approval": "never", "prefix": "", "on_progress": told.append}
         with MCPServer.http(address.url, name="everything", **given) as server:  # type: ignore[arg-type]  # options
 
@@ -266,10 +207,10 @@ def test_an_address_killed_in_a_call_comes_back() -> None:
 
             killer = threading.Thread(target=restart)
             killer.start()
-            [dead] = called(server, ("trigger-long-running-operation", {"duration": 60, "steps": 120}))
+            [dead] = in_turn(server, ("trigger-long-running-operation", {"duration": 60, "steps": 120}))
             killer.join()
             assert dead.is_error
-            eventually(lambda: not called(server, ("echo", {"message": "hi"}))[0].is_error)
+            eventually(lambda: not in_turn(server, ("echo", {"message": "hi"}))[0].is_error)
 
 
 def test_the_filesystem_server(tmp_path: Path) -> None:
@@ -279,7 +220,7 @@ def test_the_filesystem_server(tmp_path: Path) -> None:
     given: dict[str, object] = {"approval": "never", "tools": allowed}
     with MCPServer.stdio(FILES, str(tmp_path), name="files", **given) as server:  # type: ignore[arg-type]  # options
         assert {tool.name for tool in server.tools} == {f"files_{name}" for name in allowed}
-        read, written, listed, outside = called(
+        read, written, listed, outside = in_turn(
             server,
             ("files_read_text_file", {"path": str(tmp_path / "a.txt")}),
             ("files_write_file", {"path": str(tmp_path / "b.txt"), "content": "bye"}),
