@@ -324,7 +324,7 @@ def test_a_million_signals_made_and_dropped_leave_nothing() -> None:
     assert grown(lambda: Signal.timeout(LONG), 1_000_000) < 100
     assert grown(lambda: Signal.any(lasting.signal, Signal.timeout(LONG)), 100_000) < 100
     assert watchdog.left() == []
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads
 
 
 def test_what_was_waited_for_in_vain_leaves_nothing() -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Self
 
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -62,6 +63,15 @@ class Terminal:
             except TimeoutError:
                 continue
         raise TimeoutError(f"Ctrl-C did not lead to {expected!r}; the screen has {self.screen!r}")
+
+    def end_by_ctrl_c(self) -> tuple[int, str]:
+        """Press Ctrl-C, if need be once more as in `press_ctrl_c`; return what `wait` does."""
+        for _ in range(6):
+            self.type(CTRL_C)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(HANG_GUARD / 6)
+                break
+        return self.wait()
 
     def wait(self) -> tuple[int, str]:
         """Wait until the command ends; return its exit code and what it printed at last."""

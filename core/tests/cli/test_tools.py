@@ -226,8 +226,7 @@ def test_ctrl_c_at_the_question_runs_nothing(server: FaultServer, start: Start, 
     server.enqueue(calling(("pay", {"amount": 3})))
     with Terminal(start, *TWO, "Pay!") as terminal:
         terminal.read_until("[a]lways: ")
-        terminal.type("\x03")
-        assert terminal.wait()[0] == 130
+        assert terminal.end_by_ctrl_c()[0] == 130
     assert not folder.joinpath("paid").exists()
 
 
