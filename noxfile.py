@@ -33,7 +33,6 @@ WITHOUT_SUITES = [f"--ignore-glob=*/test_{name}.py" for name in ("broken", "conf
 PYTHONS = ["3.11", "3.12", "3.13"]
 THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
-nox.options.sessions = ["lint", f"tests-{THIS_PYTHON}", "together", "build", "published"]
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
 nox.options.error_on_external_run = True
@@ -45,6 +44,16 @@ FOUND_BY_PYENV = [
     str(found.parent) for python in PYTHONS for found in PYENV.glob(f"versions/{python}.*/bin/python{python}")
 ]
 os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], *FOUND_BY_PYENV])
+
+OTHER_PYTHONS = [python for python in PYTHONS if python != THIS_PYTHON and shutil.which(f"python{python}")]
+# Wheels are tested where the sources were not: on the other Pythons, and on this one if it is the only one.
+nox.options.sessions = [
+    "lint",
+    f"tests-{THIS_PYTHON}",
+    "together",
+    *(f"build-{python}" for python in OTHER_PYTHONS or [THIS_PYTHON]),
+    "published",
+]
 
 Extras = Mapping[Path, set[str]]
 
@@ -175,9 +184,9 @@ def catches(session: nox.Session) -> None:
         session.run("python", "-m", "tests.broken.catches", *session.posargs)
 
 
-@nox.session
+@nox.session(python=PYTHONS)
 def build(session: nox.Session) -> None:
-    """Build every package, and test the wheels where the sources are not."""
+    """Build every package, and test the wheels where the sources are not, all of them in one environment."""
     if (corpus := ROOT.parent / "shared/corpus").is_dir():
         session.env.setdefault("CORE_LLM_CORPUS", str(corpus))  # where it lies beside the sources
     session.install(*nox.project.dependency_groups(TOOLS, "build"))
@@ -193,10 +202,9 @@ def build(session: nox.Session) -> None:
         for package in PACKAGES:
             copied = away / package.relative_to(ROOT) / "tests"
             shutil.copytree(package / "tests", copied, ignore=shutil.ignore_patterns("__pycache__"))
+        tests = [str(package.relative_to(ROOT) / "tests") for package in PACKAGES]
         with session.chdir(away):
-            for package in PACKAGES:
-                tests = str(package.relative_to(ROOT) / "tests")
-                session.run(python, "-m", "pytest", *ON_ALL_CORES, *WITHOUT_SUITES, tests, external=True)
+            session.run(python, "-m", "pytest", *ON_ALL_CORES, *WITHOUT_SUITES, *tests, *session.posargs, external=True)
 
 
 @nox.session
