@@ -25,9 +25,8 @@ from core_llm import (
     UnsupportedError,
 )
 from core_llm.wire import JSONObject
-from core_llm_conformance import requests
 from core_llm_conformance.corpus import find_corpus, missing_reason
-from core_llm_conformance.requests import UnreadableError
+from core_llm_conformance.requests import FORMS, UnreadableError
 from core_llm_conformance.wires import Case, cases
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,13 +34,6 @@ CORPUS = find_corpus(ROOT)
 if CORPUS is None:
     pytest.skip(missing_reason(ROOT), allow_module_level=True)
 
-FORMS = {
-    "anthropic": (requests.read_anthropic, requests.normal_anthropic),
-    "chat": (requests.read_chat, requests.normal_chat),
-    "gemini": (requests.read_gemini, requests.normal_gemini),
-    "ollama": (requests.read_ollama, requests.normal_ollama),
-    "responses": (requests.read_responses, requests.normal_responses),
-}
 UNREADABLE = {
     "a file's bytes were replaced when it was recorded": "there is nothing to compare",
     "a function's response has a field parts": "files in it, which a ToolResultPart has otherwise",

@@ -33,11 +33,10 @@ from core_llm import (
     ToolResultPart,
 )
 from core_llm.wire import JSONObject
-from core_llm_conformance import requests
 from core_llm_conformance.corpus import find_corpus, missing_reason
 from core_llm_conformance.cuts import truncations
 from core_llm_conformance.replay import ReplayAnswer, ReplayTransport
-from core_llm_conformance.requests import UnreadableError
+from core_llm_conformance.requests import FORMS, UnreadableError
 from core_llm_conformance.through import KEY
 from core_llm_conformance.wires import Case, cases
 
@@ -46,13 +45,6 @@ CORPUS = find_corpus(ROOT)
 if CORPUS is None:
     pytest.skip(missing_reason(ROOT), allow_module_level=True)
 
-FORMS = {
-    "anthropic": (requests.read_anthropic, requests.normal_anthropic),
-    "chat": (requests.read_chat, requests.normal_chat),
-    "gemini": (requests.read_gemini, requests.normal_gemini),
-    "ollama": (requests.read_ollama, requests.normal_ollama),
-    "responses": (requests.read_responses, requests.normal_responses),
-}
 CASES = {case.test_id: case for case in cases(CORPUS)}
 
 

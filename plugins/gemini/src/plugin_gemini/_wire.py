@@ -195,6 +195,10 @@ class GeminiWire(GeminiEncoding, EmbeddingWire):
         """
         if body.get("error"):
             raise self.read_error(body)
+        return self.read_vectors(body)
+
+    def read_vectors(self, body: JSONObject) -> EmbedAnswer:
+        """Return the vectors of an answer that is no error, and what they cost."""
         usage = as_object(body.get("usageMetadata"))
         return embedding.read_contents(body, self.provider, self.read_usage(usage) if usage else None)
 
@@ -238,15 +242,8 @@ class VertexWire(GeminiWire):
         """Return the body with the caller's own fields: `parameters`, and what belongs to each text."""
         return embedding.merged_into_each(body, options, "instances")
 
-    def decode_embed(self, body: JSONObject, request: EmbedRequest) -> EmbedAnswer:  # noqa: ARG002  # not needed
-        """Return what the answer to one batch holds.
-
-        Raises:
-            ProviderError: It is an error object in spite of its status.
-            MalformedResponseError: It has no vectors.
-        """
-        if body.get("error"):
-            raise self.read_error(body)
+    def read_vectors(self, body: JSONObject) -> EmbedAnswer:
+        """Return the vectors of an answer that is no error, and what they cost."""
         return embedding.read_predictions(body, self.provider)
 
     def model_path(self, model: str) -> str:
@@ -309,9 +306,9 @@ class VertexEmbedding2(VertexGeminiEmbedding):
         """Return the body with the caller's own fields."""
         return merged_options(body, options)
 
-    def decode_embed(self, body: JSONObject, request: EmbedRequest) -> EmbedAnswer:
-        """Return what the answer holds, as in the Gemini API."""
-        return GeminiWire.decode_embed(self, body, request)
+    def read_vectors(self, body: JSONObject) -> EmbedAnswer:
+        """Return the vectors of an answer, as in the Gemini API."""
+        return GeminiWire.read_vectors(self, body)
 
 
 def _sum(*figures: JSONValue) -> int | None:

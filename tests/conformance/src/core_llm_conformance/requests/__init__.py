@@ -11,7 +11,17 @@ from core_llm_conformance.requests.ollama import normal_ollama, read_ollama
 from core_llm_conformance.requests.reading import Answered, UnreadableError
 from core_llm_conformance.requests.responses import normal_responses, read_responses
 
+FORMS = {
+    "anthropic": (read_anthropic, normal_anthropic),
+    "chat": (read_chat, normal_chat),
+    "gemini": (read_gemini, normal_gemini),
+    "ollama": (read_ollama, normal_ollama),
+    "responses": (read_responses, normal_responses),
+}
+"""Wire → what reads a recorded body, and what brings a body into the form to be compared."""
+
 __all__ = [
+    "FORMS",
     "Answered",
     "UnreadableError",
     "normal_anthropic",
