@@ -17,6 +17,7 @@ from core_llm import (
     OverloadedError,
     PluginError,
     RateLimitError,
+    Retries,
     Route,
     RoutedCall,
     StreamInterruptedError,
@@ -103,6 +104,17 @@ def test_routes_nest_and_fall_back() -> None:
     with Client(config=config(), providers=providers, routes=routes, max_retries=0) as client:
         response = client.generate("outer", "Hi", fallback=["c:m", "last"])
     assert [each.provider for each in response.attempts] == ["a", "b", "c", "d"]
+
+
+def test_what_a_route_has_given_up_is_not_tried_again_around_it() -> None:
+    """Each model has its own retries and no more, however deep the routes nest."""
+    busy = OverloadedError("busy", status_code=503)
+    providers = [FakeProvider(busy, name=name) for name in ("a", "b", "c")]
+    routes = {"inner": Cheapest("a:m", "b:m"), "outer": Cheapest("inner")}
+    settings = {"providers": providers, "routes": routes, "max_retries": 2, "retries": Retries(base_delay=0)}
+    with Client(config=config(), **settings) as client, pytest.raises(OverloadedError):  # type: ignore[arg-type]
+        client.generate("outer", "Hi", fallback=["c:m"])
+    assert [len(provider.requests) for provider in providers] == [3, 3, 3]
 
 
 def test_a_route_that_leads_to_itself_fails_at_construction() -> None:

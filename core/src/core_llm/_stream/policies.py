@@ -172,16 +172,22 @@ class RoutedPolicy(AttemptPolicy):
             frame.policy.succeeded(attempt)
 
     def _leave(self) -> None:
-        """Give up the innermost route: for the one around it, that was one failed attempt."""
+        """Give up the innermost route: for the one around it, that was one failed attempt, with nothing left to try."""
         frame = self._frames.pop()
         if self._frames:
-            self._frames[-1].history.append(replace(frame.history[-1], attempt=frame.entered))
+            self._frames[-1].history.append(_given_up(frame.history[-1], frame.entered))
 
 
 def since_switch(history: Sequence[FailedAttempt]) -> Sequence[FailedAttempt]:
     """Return the attempts at the present target."""
     begun = max((number for number, failed in enumerate(history) if failed.attempt.model is not None), default=0)
     return history[begun:]
+
+
+def _given_up(last: FailedAttempt, entered: Attempt) -> FailedAttempt:
+    """Return what the policy around a route is told of it: its retries and keys were the route's own to use."""
+    spent = replace(last.rules, max_retries=0, keys=())
+    return replace(last, attempt=entered, can_refresh=False, can_go_plain=False, rules=spent)
 
 
 def _is_retried(failed: FailedAttempt) -> bool:
