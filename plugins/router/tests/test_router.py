@@ -119,6 +119,15 @@ def test_a_model_is_tried_again_by_one_call() -> None:
     assert breaker.is_closed("a:x", now=110.0)
 
 
+def test_who_finds_out_and_says_nothing_does_not_keep_others_from_it() -> None:
+    """A call that was stopped, or whose request was wrong, tells nothing; the next one finds out as long after."""
+    breaker = Breaker(failures=1, seconds=10)
+    breaker.failed("a:x", now=100.0)
+
+    assert breaker.is_closed("a:x", now=110.0)
+    assert [breaker.is_closed("a:x", now=now) for now in (119.0, 120.0, 121.0)] == [False, True, False]
+
+
 def test_routes_nest() -> None:
     """A route may lead to another; when that has no model left, the outer one goes on."""
     routes = {"inner": Router(["a:x", "b:y"]), "outer": Router(["inner", "c:z"])}

@@ -14,17 +14,18 @@ class _Circuit:
 
     Attributes:
         failures: In a row.
-        opened_at: When it was given up; None while it is in use.
-        is_tried: Whether one call is finding out if it works again.
+        opened_at: When it was given up, or a call last began to find out if it works again; None while it is in use.
     """
 
     failures: int = 0
     opened_at: float | None = None
-    is_tried: bool = False
 
 
 class Breaker:
-    """Gives a model up after some failures in a row; after some seconds one call tries it again. Thread-safe."""
+    """Gives a model up after some failures in a row; each time some seconds have passed, one call tries it again.
+
+    Thread-safe.
+    """
 
     def __init__(self, *, failures: int = 5, seconds: float = 30.0) -> None:
         """Make a breaker whose circuits are all closed.
@@ -48,14 +49,17 @@ class Breaker:
         self._lock = threading.Lock()
 
     def is_closed(self, model: str, now: float) -> bool:
-        """Whether a model may be asked. Where its time has come, one caller is told yes, to find out."""
+        """Whether a model may be asked. Where its time has come, one caller is told yes, to find out.
+
+        If nothing is heard of what came of that (the call was stopped, say), the next may find out as long after.
+        """
         with self._lock:
             circuit = self._circuits.get(model)
             if circuit is None or circuit.opened_at is None:
                 return True
-            if circuit.is_tried or now - circuit.opened_at < self.seconds:
+            if now - circuit.opened_at < self.seconds:
                 return False
-            circuit.is_tried = True
+            circuit.opened_at = now
             return True
 
     def failed(self, model: str, now: float) -> None:
@@ -64,7 +68,7 @@ class Breaker:
             circuit = self._circuits.setdefault(model, _Circuit())
             circuit.failures += 1
             if circuit.failures >= self.failures:
-                circuit.opened_at, circuit.is_tried = now, False
+                circuit.opened_at = now
 
     def succeeded(self, model: str) -> None:
         """Take note of a success: the model is in use again."""
