@@ -14,6 +14,7 @@ from core_llm import (
     CoreLLMError,
     FellBack,
     InvalidSettingError,
+    Message,
     PluginError,
     Retries,
     ServerError,
@@ -74,6 +75,19 @@ def test_a_session_stays_with_its_model() -> None:
 
     assert first == again
     assert set(first) == {"a", "b"}
+
+
+def test_a_conversation_stays_with_its_model() -> None:
+    """Its second call has an answer in it that the first had not, and goes to the same model all the same."""
+    route = Router(["a:x", "b:y"], order="sticky")
+    with client_of(fake("a"), fake("b"), session=route) as client:
+        for number in range(20):
+            first = [Message.system("Be brief."), Message.user(f"Session {number}")]
+            answer = client.generate("session", first)
+            again = client.generate("session", [*first, answer.message, Message.user("And?")])
+            without_rule = client.generate("session", first[1:])
+            later = client.generate("session", [first[1], without_rule.message, Message.user("And?")])
+            assert (again.text, later.text) == (answer.text, without_rule.text)
 
 
 def test_the_cheapest_that_can_do_it_is_asked() -> None:

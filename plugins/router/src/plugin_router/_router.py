@@ -185,7 +185,9 @@ def split(notation: str) -> list[str] | None:
 
 def beginning(request: Request) -> str:
     """Return how a conversation begins: the same for all its calls, and another for most other conversations."""
-    texts = (part.text for message in request.messages[:2] for part in message.parts if isinstance(part, TextPart))
+    messages = request.messages
+    asked = next((number for number, message in enumerate(messages) if message.role == "user"), 0)
+    texts = (part.text for message in messages[: asked + 1] for part in message.parts if isinstance(part, TextPart))
     return "\0".join(texts)
 
 
