@@ -11,6 +11,7 @@ import pytest
 from core_llm import (
     AbortedError,
     AsyncClient,
+    Callbacks,
     Client,
     ConfigError,
     InvalidSettingError,
@@ -122,6 +123,31 @@ def test_a_budget_counts_only_what_it_covers() -> None:
         client.generate("openai:small", "Hi")
 
     assert (tokens.used, tokens.is_spent, tagged.is_spent) == (1100, True, False)
+
+
+def test_a_budget_counts_the_model_that_took_over() -> None:
+    """Whoever is asked first, each attempt counts as one of its own model, at its own price, while it runs too."""
+    failing = ServerError("down", status_code=500, headers={}, body="")
+    providers = [FakeProvider(failing, name="openai"), FakeProvider([UsageUpdate(USED), "Blue"], name="ollama")]
+    second, both = Budget(usd=1, covers=["ollama:*"]), Budget(usd=3)
+    prices = Prices({"openai:*": Price(input=9000, output=9000), "ollama:*": Price(input=1, output=1)})
+    with Client(providers=providers, plugins=[Ledger(budgets=[second, both], prices=prices)], max_retries=0) as client:
+        client.generate("openai:m", "Hi", via_stream=True, fallback=["ollama:m"], signal=both.signal)
+
+    assert second.cost == both.cost == Decimal("0.0011")
+
+
+def test_a_budget_counts_every_attempt_while_it_runs() -> None:
+    """What a broken answer has used is not taken back when the next one begins to report."""
+    told: list[int] = []
+    budget = Budget(tokens=10_000)
+    later = [UsageUpdate(Usage(input_tokens=10)), "Blue"]
+    with client_of(Ledger(budgets=[budget], prices=PRICES), [UsageUpdate(USED), "Bl", Cut()], later) as client:
+        watch = Callbacks(on_event=lambda _: told.append(budget.used))
+        client.generate("openai:small", "Hi", via_stream=True, recovery="restart", callbacks=watch)
+
+    assert told == sorted(told)
+    assert budget.used == 1110
 
 
 def test_usage_that_grows_is_counted_once() -> None:

@@ -12,7 +12,18 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal
 
-from core_llm import CoreLLMError, Request, Response, StreamEvent, Usage, UsageUpdate, hookimpl
+from core_llm import (
+    AttemptEvent,
+    CoreLLMError,
+    FellBack,
+    Request,
+    Response,
+    Resumed,
+    StreamEvent,
+    Usage,
+    UsageUpdate,
+    hookimpl,
+)
 from plugin_usage._budget import Budget
 from plugin_usage._prices import Prices
 
@@ -146,6 +157,16 @@ class Ledger:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """What one attempt used, as far as it is known."""
+
+    provider: str
+    model: str
+    usage: Usage | None
+    cost: Decimal | None
+
+
 class _Watch:
     """Observes one call."""
 
@@ -154,19 +175,27 @@ class _Watch:
         self._provider = provider
         self._model = model
         self._tag = tag
-        self._budgets = [budget for budget in ledger.budgets if budget.counts(provider, model, tag)]
-        self._spent: dict[int, tuple[Decimal, Usage]] = {}
+        self._spent = {budget: (Decimal(0), 0) for budget in ledger.budgets}
+        """What each budget was told of this call."""
+        self._before: list[_Used] = []
+        self._present: _Used | None = None
 
     def on_start(self, request: Request) -> None:
         """Nothing is known yet."""
 
     def on_event(self, event: StreamEvent) -> None:
         """Let budgets know what the answer has used so far."""
-        if self._budgets and isinstance(event, UsageUpdate):
-            self._spend(0, self._ledger.prices.cost(self._provider, self._model, event.usage), event.usage)
+        if isinstance(event, UsageUpdate) and self._is_covered():
+            self._present = self._used(self._provider, self._model, event.usage)
+            self._spend([*self._before, self._present])
 
-    def on_retry(self, retrying: object) -> None:
-        """What a failed attempt used is in the response."""
+    def on_retry(self, retrying: AttemptEvent) -> None:
+        """Begin another attempt, perhaps at another model; an answer that is resumed is the same one."""
+        if self._present is not None and not (isinstance(retrying, Resumed) and retrying.mode == "resume"):
+            self._before.append(self._present)
+            self._present = None
+        if isinstance(retrying, FellBack):
+            self._provider, self._model = retrying.provider, retrying.model
 
     def on_error(self, error: CoreLLMError, partial: Response) -> None:  # noqa: ARG002  # the hook's signature
         """Enter what had come; a call to which nothing came used nothing that anybody knows of."""
@@ -179,29 +208,33 @@ class _Watch:
 
     def _enter(self, response: Response) -> None:
         """Enter an answer; where several attempts brought it, each that is known to have used something."""
-        if not response.attempts:
-            self._put(0, self._provider, self._model, response.usage, is_complete=response.is_complete)
-            return
-        last = len(response.attempts) - 1
-        for number, attempt in enumerate(response.attempts):
-            if attempt.usage is not None or number == last:
-                is_complete = number == last and response.is_complete
-                self._put(number, attempt.provider, attempt.model, attempt.usage, is_complete=is_complete)
+        used = [self._used(attempt.provider, attempt.model, attempt.usage) for attempt in response.attempts]
+        used = used or [self._used(self._provider, self._model, response.usage)]
+        last = used[-1]
+        for attempt in used:
+            if attempt.usage is not None or attempt is last:
+                is_complete = attempt is last and response.is_complete
+                self._ledger.add(
+                    Entry(attempt.provider, attempt.model, self._tag, attempt.usage, attempt.cost, is_complete)
+                )
+        self._spend(used)
 
-    def _put(self, attempt: int, provider: str, model: str, usage: Usage | None, *, is_complete: bool) -> None:
-        cost = self._ledger.prices.cost(provider, model, usage)
-        self._ledger.add(Entry(provider, model, self._tag, usage, cost, is_complete))
-        self._spend(attempt, cost, usage)
+    def _is_covered(self) -> bool:
+        return any(budget.counts(self._provider, self._model, self._tag) for budget in self._spent)
 
-    def _spend(self, attempt: int, cost: Decimal | None, usage: Usage | None) -> None:
-        """Let budgets know what came on top of what they know of an attempt."""
-        known_cost, known = self._spent.get(attempt, (Decimal(0), Usage()))
-        if usage is None:
-            return
-        self._spent[attempt] = (cost or Decimal(0), usage)
-        more = Usage(
-            input_tokens=(usage.input_tokens or 0) - (known.input_tokens or 0),
-            output_tokens=(usage.output_tokens or 0) - (known.output_tokens or 0),
-        )
-        for budget in self._budgets:
-            budget.spend((cost or Decimal(0)) - known_cost, more)
+    def _used(self, provider: str, model: str, usage: Usage | None) -> _Used:
+        return _Used(provider, model, usage, self._ledger.prices.cost(provider, model, usage))
+
+    def _spend(self, used: Sequence[_Used]) -> None:
+        """Let each budget know what came on top of what it knows of this call's attempts, of those that it covers."""
+        for budget, (known_cost, known_tokens) in self._spent.items():
+            mine = [attempt for attempt in used if budget.counts(attempt.provider, attempt.model, self._tag)]
+            cost = sum((attempt.cost or Decimal(0) for attempt in mine), Decimal(0))
+            tokens = sum(_tokens(attempt.usage) for attempt in mine)
+            if (cost, tokens) != (known_cost, known_tokens):
+                self._spent[budget] = (cost, tokens)
+                budget.spend(cost - known_cost, Usage(input_tokens=tokens - known_tokens))
+
+
+def _tokens(usage: Usage | None) -> int:
+    return 0 if usage is None else (usage.input_tokens or 0) + (usage.output_tokens or 0)
