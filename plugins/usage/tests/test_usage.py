@@ -71,6 +71,13 @@ def test_prices_come_from_the_tables() -> None:
         Prices().require(known)
 
 
+def test_no_call_costs_less_than_nothing() -> None:
+    """A report whose cached tokens are more than its input is priced by what the input says."""
+    price = Price(input=10, output=1, cache_read=1)
+
+    assert price.of(Usage(output_tokens=5, cache_read_tokens=1_000_000)) == Decimal("0.000005")
+
+
 @pytest.mark.parametrize(
     ("model", "usage"), [("no-such-model", USED), ("gpt-5-mini", None), ("gpt-5-mini", Usage())], ids=str
 )

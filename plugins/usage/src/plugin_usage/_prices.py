@@ -37,8 +37,9 @@ class Price:
 
     def of(self, usage: Usage) -> Decimal:
         """Return what tokens cost."""
-        cached = (usage.cache_read_tokens or 0) if self.cache_read is not None else 0
-        cost = ((usage.input_tokens or 0) - cached) * Decimal(str(self.input))
+        given = usage.input_tokens or 0
+        cached = min(usage.cache_read_tokens or 0, given) if self.cache_read is not None else 0
+        cost = (given - cached) * Decimal(str(self.input))
         cost += cached * Decimal(str(self.cache_read or 0))
         return (cost + (usage.output_tokens or 0) * Decimal(str(self.output))) / MILLION
 
