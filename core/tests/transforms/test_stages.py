@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -34,6 +35,9 @@ from core_llm import transforms as tf
 from core_llm._messages import PartKind
 
 from .answers import CALL, START, Hand, answer, loud, reasoning, text, texts, through, tool
+
+GUARD = 20.0
+"""Seconds after which what takes time without bound fails the test."""
 
 # ---- map, filter, parts
 
@@ -142,6 +146,14 @@ def test_a_sentence_that_is_too_long_comes_in_pieces() -> None:
     """So that what is held is bounded."""
     events = through(tf.sentences(max_chars=6), answer(*text("abc", "def", "ghi", ". j")))
     assert texts(events) == ["abcdef", "ghi. ", "j"]
+
+
+def test_a_row_of_dots_takes_no_time() -> None:
+    """As in a table of contents: it ends no sentence, and is not searched for one from each of its dots."""
+    begun = time.monotonic()
+    events = through(tf.sentences(), answer(*text(*["...."] * 801, " Two")))
+    assert texts(events) == ["." * 3204 + " ", "Two"]
+    assert time.monotonic() - begun < GUARD
 
 
 def test_each_part_has_its_own_sentences() -> None:

@@ -24,10 +24,12 @@ from core_llm.transforms._stages import BEGINNINGS, NOTHING, Stage
 Delta = TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta
 _ENDS = (Finish, StreamError, TurnEnd)
 _SENTENCE = re.compile(
-    r"[.!?\u2026]+[\"'\u201d\u2019\u00bb)\]]*\s+|[\u3002\uff01\uff1f]+[\u201d\u2019\u300d\u300f\uff09\s]*|\n\s*"
+    r"(?<![.!?\u2026])[.!?\u2026]++[\"'\u201d\u2019\u00bb)\]]*+\s+"
+    r"|[\u3002\uff01\uff1f]+[\u201d\u2019\u300d\u300f\uff09\s]*|\n\s*"
 )
 """Where a sentence ends, in Latin or in Chinese and Japanese script: with its mark, what closes brackets or quotations,
-and the blanks behind, without which a dot may be part of a number; or with its line."""
+and the blanks behind, without which a dot may be part of a number; or with its line. A row of marks is searched once,
+from its first: it may be long, and comes again with each delta."""
 
 
 @dataclass(slots=True)
