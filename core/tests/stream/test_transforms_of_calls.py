@@ -15,6 +15,7 @@ from core_llm import (
     InvalidSettingError,
     Limits,
     PluginError,
+    Recovery,
     Request,
     Settings,
     StreamConfig,
@@ -26,6 +27,7 @@ from core_llm import (
 )
 from core_llm._config_model import NO_LIMITS
 from core_llm._options import ChatOptions, SettingOptions
+from core_llm.testing import Cut, FakeProvider
 from core_llm_conformance.script import json_answer, sse_answer
 from core_llm_conformance.server import FaultServer
 
@@ -88,6 +90,16 @@ def test_what_is_held_when_a_stream_breaks_is_handed_on(caller: Caller) -> None:
     """To the consumer as well as into the partial response."""
     with FaultServer(sse_answer(*SENTENCES[:2])) as server:
         outcome = caller.stream(at(server.url), transforms=[transforms.sentences()])
+    assert isinstance(outcome.error, StreamInterruptedError)
+    assert outcome.texts == ["One. ", "Two. ", "Thr"]
+    assert outcome.response.text == "One. Two. Thr"
+
+
+@pytest.mark.parametrize("recovery", ["raise", "continue"])
+def test_what_is_held_when_a_local_model_breaks_off_is_handed_on(caller: Caller, recovery: Recovery) -> None:
+    """The same where no server, and no decoder of its words, had a part in it."""
+    broken = FakeProvider(["One. Tw", "o. Thr", Cut()], name="tiny")
+    outcome = caller.stream(broken, transforms=[transforms.sentences()], recovery=recovery)
     assert isinstance(outcome.error, StreamInterruptedError)
     assert outcome.texts == ["One. ", "Two. ", "Thr"]
     assert outcome.response.text == "One. Two. Thr"

@@ -116,6 +116,12 @@ class Accumulator:
         with self._lock:
             return frozenset(index for index, part in self._parts.items() if part.whole is None)
 
+    def open_ends(self) -> list[StreamEvent]:
+        """Return the ends of those parts, as far as they came."""
+        with self._lock:
+            growing = sorted(self._parts.items(), key=lambda item: item[0])
+            return [PartEnd(index, _built(part)) for index, part in growing if part.whole is None]
+
     def reopen(self, part_index: int) -> str:
         """Let a text that was ended grow on, since the answer goes on in another attempt; return the text."""
         with self._lock:

@@ -16,6 +16,7 @@ from core_llm._response import ResumePoint
 from core_llm._stream.plan import CallPlan
 from core_llm._stream.seam import Seam
 from core_llm._stream.state import CallState
+from core_llm.wire.base import Decoder
 
 
 def possible_recovery(call: CallState, error: CoreLLMError) -> AttemptMode | None:
@@ -46,12 +47,10 @@ def settle(call: CallState) -> None:
     decoder, call.unsettled = call.unsettled, None
     call.accumulator.begin(())  # whatever was handed on has been taken
     call.left_open = (call.raw or call.accumulator).open_parts()
-    if decoder is None:
+    if decoder is None and (call.raw is None or not call.left_open):
         return
     try:
-        ends: list[StreamEvent] = [event for event in decoder.close() if isinstance(event, PartEnd | UsageUpdate)]
-        if call.seam is not None:
-            ends = [*call.seam.joined(ends), *call.seam.closing()]
+        ends = _ends_of(call, decoder)
         if call.raw is not None:
             call.raw.add(ends)
         if call.pipeline is not None:
@@ -60,6 +59,14 @@ def settle(call: CallState) -> None:
         return
     call.accumulator.add(ends)
     call.late = [event for event in ends if not isinstance(event, PartEnd | UsageUpdate)]
+
+
+def _ends_of(call: CallState, decoder: Decoder | None) -> list[StreamEvent]:
+    """Return what the decoder has left to say; a local model has none, and what it said is in `raw`."""
+    if decoder is None:
+        return [] if call.raw is None else call.raw.open_ends()
+    ends: list[StreamEvent] = [event for event in decoder.close() if isinstance(event, PartEnd | UsageUpdate)]
+    return ends if call.seam is None else [*call.seam.joined(ends), *call.seam.closing()]
 
 
 def resume_point(call: CallState) -> ResumePoint | None:

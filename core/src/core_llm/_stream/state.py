@@ -17,6 +17,7 @@ from core_llm._errors import (
 )
 from core_llm._events import Finish, RawEvent, StreamEvent, StreamStart, UsageUpdate
 from core_llm._logging import logger
+from core_llm._provider import LocalProvider
 from core_llm._response import Response, Usage
 from core_llm._stream import faults
 from core_llm._stream.accumulate import Accumulator
@@ -50,7 +51,8 @@ class CallState:
         ledger: What became of those before.
         is_watched: Whether every batch has to go through `handed`, not only those before the first content.
         seam: Joins a continued answer to what came before.
-        raw: What the provider said, kept where transforms change it and it may have to be given back.
+        raw: What the provider said, kept where transforms change it and it may have to be given back, or where no
+            decoder knows of it.
         kept: The decoder that goes on in the next attempt.
         unsettled: That of a stream that broke, whose open parts are not closed yet; `left_open` says which they were.
         late: What transforms held back of a stream that broke, for the consumer to have before anything else.
@@ -160,8 +162,8 @@ class CallState:
         self.decoder = self.seam = None
         self.is_watched = self._needs_events()
         if self.pipeline is not None:
-            keeps_raw = self.plan.recovery == "continue" and self.pipeline.has_transforms
-            self.raw = Accumulator() if keeps_raw else None
+            is_needed = self.plan.recovery == "continue" or isinstance(self.plan.provider, LocalProvider)
+            self.raw = Accumulator() if is_needed and self.pipeline.has_transforms else None
 
     def _needs_events(self) -> bool:
         """Whether every event has to be looked at, since somebody is told, changes or counts them."""
