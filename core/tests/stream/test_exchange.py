@@ -56,6 +56,13 @@ def test_the_last_error_is_raised_and_counts_its_attempts(caller: Caller) -> Non
     assert (raised.value.attempts, raised.value.provider) == (3, "tiny")
 
 
+def test_an_error_whose_body_never_ends_is_tried_again(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its status says enough, as for any other call."""
+    monkeypatch.setattr("core_llm._stream.engine.ERROR_BODY_SECONDS", 0.2)
+    with FaultServer(Answer(503, {}, [Send(b"busy"), Stall()]), *PAGES) as server:
+        assert len(caller.models(at(server.url))) == 3
+
+
 def test_no_retries_means_none(caller: Caller) -> None:
     """As the client says."""
     with FaultServer(BUSY) as server, pytest.raises(OverloadedError):

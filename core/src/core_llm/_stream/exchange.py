@@ -62,7 +62,7 @@ def _answered(call: CallState, wired: WireRequest) -> ExchangeSteps[WireResponse
             return answer
         call.annotate(answer, len(history) + 1)
         history.append(failed_attempt(call, len(history) + 1, answer))
-        following = None if call.control.interruption else next_attempt(call, history)
+        following = next_attempt(call, history)
         if following is None:
             raise answer
         call.attempt = attempt = following[0]
