@@ -17,6 +17,7 @@ from core_llm import (
     Limits,
     MissingAPIKeyError,
     OverloadedError,
+    PartStart,
     RateLimitError,
     Retrying,
     ServerError,
@@ -25,6 +26,7 @@ from core_llm import (
     Usage,
 )
 from core_llm._stream.plan import Clock
+from core_llm.testing import Cut, FakeProvider
 from core_llm_conformance.script import Answer, Reset, Stall, json_answer, sse_answer
 from core_llm_conformance.server import FaultServer, RecordedRequest
 
@@ -60,6 +62,16 @@ def test_what_fails_before_content_is_sent_again(caller: Caller, failure: Answer
     assert retries(outcome) == [(2, 0.0, error)]
     assert outcome.types[:2] == ["retrying", "stream_start"]
     assert outcome.response.text == "Hello"
+
+
+@pytest.mark.parametrize("failure", [OverloadedError("busy", status_code=529), Cut()], ids=["overloaded", "cut"])
+def test_a_part_that_has_only_begun_is_no_content(caller: Caller, failure: OverloadedError | Cut) -> None:
+    """Some providers say early which part will come, and may fail before the first word of it."""
+    provider = FakeProvider([PartStart(0, "reasoning"), failure], "Hello", name="tiny")
+    outcome = caller.stream(provider)
+    assert len(retries(outcome)) == 1
+    assert outcome.types[-4:] == ["part_start", "text_delta", "part_end", "finish"]
+    assert outcome.types.count("part_start") == 1
 
 
 def test_a_refused_connection_is_tried_again(wired: Caller) -> None:

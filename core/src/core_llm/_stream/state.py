@@ -15,7 +15,7 @@ from core_llm._errors import (
     StreamInterruptedError,
     TransportError,
 )
-from core_llm._events import Finish, RawEvent, StreamEvent, StreamStart, UsageUpdate
+from core_llm._events import Finish, PartStart, RawEvent, StreamEvent, StreamStart, UsageUpdate
 from core_llm._logging import logger
 from core_llm._provider import LocalProvider
 from core_llm._response import Response, Usage
@@ -38,7 +38,7 @@ MARKER_GRACE_SECONDS = 5.0
 """How long to wait for what may follow the terminal marker (usage) from a server that then says nothing."""
 CONNECT_SLACK_SECONDS = 0.25
 FRAME_SHOWN = 500
-_NOT_CONTENT = (UsageUpdate, RawEvent)
+_NOT_CONTENT = (UsageUpdate, RawEvent, PartStart)
 
 
 class CallState:
@@ -89,6 +89,7 @@ class CallState:
         self.waited_for_head = 0.0
         self.held: list[Held] = []
         self._has_started = False
+        self._starts: list[StreamEvent] = []
         self._is_over = False
         self.total = plan.limits.total or math.inf
         self.ends = math.inf
@@ -158,6 +159,7 @@ class CallState:
                 self.accumulator.forget_usage()
             return
         self._has_started = False
+        self._starts = []
         self.accumulator.restart()
         self.decoder = self.seam = None
         self.is_watched = self._needs_events()
@@ -232,13 +234,21 @@ class CallState:
         if self.raw is not None:
             self.raw.add(events)
         if not self.had_content:
+            events = self._begun(events, is_last=is_last)
             if not self._has_started:
                 self._has_started = True
                 events.insert(0, StreamStart(id_, model or self.plan.request.model, self.endpoint))
-            self.had_content = any(
-                not isinstance(event, _NOT_CONTENT) for event in events if not isinstance(event, StreamStart)
-            )
         return events if self.pipeline is None else self.pipeline.events(events)
+
+    def _begun(self, events: list[StreamEvent], *, is_last: bool) -> list[StreamEvent]:
+        """Return the events of an answer without content so far; starts of parts wait, for it may be tried again."""
+        events = [*self._starts, *events]
+        self.had_content = any(not isinstance(event, _NOT_CONTENT) for event in events)
+        if self.had_content or is_last:
+            self._starts = []
+            return events
+        self._starts = [event for event in events if isinstance(event, PartStart)]
+        return [event for event in events if not isinstance(event, PartStart)]
 
     def succeed(self, response: Response, events: list[StreamEvent], *, is_reusable: bool | None) -> Steps:
         """Hand on the last events and the Finish, then give the connection back; None says that it was given back."""
