@@ -221,14 +221,20 @@ def connect(host: str, port: int, timeout: float | None, watch: Watch) -> socket
         watch(lookup)
         addresses = lookup.wait(timeout)
     error = OSError(f"{host} has no address")
-    for address in addresses:
+    for number, address in enumerate(addresses):
         try:
-            return _connect_to(address, ends, watch)
+            return _connect_to(address, _share(ends, len(addresses) - number), watch)
         except OSError as failed:
             error = failed
         if ends is not None and time.monotonic() >= ends:
             break
     raise error
+
+
+def _share(ends: float | None, count: int) -> float | None:
+    """Return until when the next of `count` addresses is waited for: a silent one leaves the others their time."""
+    now = time.monotonic()
+    return None if ends is None else now + (ends - now) / count
 
 
 def _connect_to(address: _Address, ends: float | None, watch: Watch) -> socket.socket:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import anyio
@@ -239,8 +241,6 @@ def test_a_signal_stops_a_call_over_tls_on_uvloop(transport: TransportName, tls:
 
 def test_a_handshake_that_gets_stuck_is_given_up(wired: Caller) -> None:
     """A server that takes the connection and never speaks TLS."""
-    import socket  # noqa: PLC0415  # only here
-
     with socket.create_server(("127.0.0.1", 0)) as silent:
         outcome = wired.stream(at(f"https://localhost:{silent.getsockname()[1]}"), limits=Limits(total=0.2))
     assert isinstance(outcome.error, TimeoutExceededError)
@@ -270,6 +270,22 @@ def test_the_next_address_of_a_name_is_tried() -> None:
     with FaultServer() as server:
         sock = connect("localhost", int(server.url.rpartition(":")[2]), 5, nothing)
         sock.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not ignore who connects to a full queue")
+def test_an_address_that_never_answers_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a network has IPv6 in name only."""
+    with ExitStack() as left, socket.create_server(("127.0.0.1", 0), backlog=0) as silent:
+        port = silent.getsockname()[1]
+        for _ in range(4):
+            waiting = left.enter_context(socket.socket())
+            waiting.setblocking(False)  # noqa: FBT003  # its only argument
+            waiting.connect_ex(silent.getsockname())
+        left.enter_context(socket.create_server(("127.0.0.2", port)))
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (host, port)) for host in ("127.0.0.1", "127.0.0.2")]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        with connect("models.example", port, 1, nothing) as sock:
+            assert sock.getpeername() == ("127.0.0.2", port)
 
 
 def test_a_name_that_does_not_exist_is_no_connection() -> None:
