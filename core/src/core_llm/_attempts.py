@@ -56,6 +56,14 @@ class Attempt:
     mode: AttemptMode = "retry"
 
 
+def is_retry(attempt: Attempt) -> bool:
+    """Whether an attempt, if it is not a call's first, was paid for by the budget.
+
+    Another model, another key and other credentials are not, and neither is what a refusal to stream is answered with.
+    """
+    return attempt.model is None and attempt.key is None and attempt.mode not in ("plain", "refresh")
+
+
 class RetryBudget:
     """How many retries are left, so that an outage is not multiplied: a bucket that successes refill. Thread-safe."""
 

@@ -8,6 +8,8 @@ from core_llm import (
     AuthenticationError,
     Client,
     InvalidSettingError,
+    OverloadedError,
+    Retries,
 )
 from core_llm._calls import ClientOptions
 from core_llm_conformance.script import Answer, json_answer
@@ -16,6 +18,7 @@ from core_llm_conformance.server import FaultServer, RecordedRequest
 from .calls import Caller, config
 from .tiny import Locked, at, hello
 
+BUSY = json_answer({"error": "busy"}, 503)
 DENIED = json_answer({"error": "wrong key"}, 401)
 SLOW_DOWN = json_answer({"error": "slow down"}, 429)
 
@@ -31,6 +34,21 @@ def test_the_keys_of_a_provider_take_turns(caller: Caller) -> None:
         caller.streams(at(server.url, Locked), [{}, {}], client=client)
         keys = [request.headers["authorization"].removeprefix("Bearer ") for request in server.requests]
     assert keys == ["first-key-001", "second-key-01", "second-key-01"]
+
+
+def test_another_key_gives_no_retry_back() -> None:
+    """It took none from the budget, so what it brings is a success like any other."""
+    retries = Retries(base_delay=0, budget=10, refill=0.5)
+    keys = {"tiny": ["first-key-001", "second-key-01"]}
+    with (
+        FaultServer(BUSY, BUSY, BUSY, SLOW_DOWN, hello()) as server,
+        Client(config=config(), providers=[at(server.url, Locked)], api_keys=keys, retries=retries) as client,
+    ):
+        with pytest.raises(OverloadedError):
+            client.generate("tiny:m", "Hi")
+        assert client.generate("tiny:m", "Hi", via_stream=True).text == "Hello"
+        [budget] = client._calls._targets._budgets.values()
+    assert budget.left == 8.5
 
 
 def test_when_all_keys_are_refused_it_is_raised(caller: Caller) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TypeVar
 
-from core_llm._attempts import FailedAttempt
+from core_llm._attempts import FailedAttempt, is_retry
 from core_llm._errors import CoreLLMError
 from core_llm._events import StreamEvent
 from core_llm._provider import OutgoingRequest
@@ -58,7 +58,7 @@ def _answered(call: CallState, wired: WireRequest) -> ExchangeSteps[WireResponse
     while True:
         answer = yield from _once(call, outgoing.signed(call.plan, wired, call.secret))
         if isinstance(answer, WireResponse):
-            call.plan.rules.budget.give_back(was_retried=bool(history))
+            call.plan.rules.budget.give_back(was_retried=bool(history) and is_retry(call.attempt))
             return answer
         call.annotate(answer, len(history) + 1)
         history.append(failed_attempt(call, len(history) + 1, answer))

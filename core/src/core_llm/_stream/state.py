@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from core_llm._attempts import is_retry
 from core_llm._errors import (
     AbortedError,
     CoreLLMError,
@@ -256,7 +257,7 @@ class CallState:
         self.control.disarm()
         if self.meter is not None:
             self.meter.settle(response.usage)
-        self.plan.rules.budget.give_back(was_retried=self.attempt.model is None and not self.ledger.is_empty)
+        self.plan.rules.budget.give_back(was_retried=not self.ledger.is_empty and is_retry(self.attempt))
         if self.plan.keys is not None:
             self.plan.keys.prefer(self.secret)
         try:
