@@ -16,6 +16,7 @@ from core_llm import (
     InvalidRequestError,
     Limits,
     PluginError,
+    Signal,
     SignalController,
     TimeoutExceededError,
     Usage,
@@ -133,6 +134,15 @@ def test_what_a_plugin_returns_must_be_an_admission(caller: Caller) -> None:
 
 
 # ---- limits and aborts
+
+
+def test_a_call_that_is_stopped_before_it_begins_asks_nobody(caller: Caller) -> None:
+    """It sends nothing, so it uses up nobody's rate."""
+    turnstile = Turnstile()
+    with FaultServer() as server:
+        outcome = caller.stream(at(server.url), client={"plugins": [Limiting(turnstile)]}, signal=Signal.timeout(0))
+    assert isinstance(outcome.error, AbortedError)
+    assert turnstile.told == []
 
 
 def test_waiting_has_a_limit_of_its_own_that_is_named(caller: Caller) -> None:

@@ -21,6 +21,8 @@ Asking = Generator[Effect | list[StreamEvent], Outcome, float | CoreLLMError | N
 def admitted(call: CallState) -> Step:
     """Wait until everybody lets the attempt through; return what keeps it out."""
     assert call.plan.gate is not None  # noqa: S101  # who calls this has looked
+    if call.control.is_interrupted():  # nothing will be sent, so no rate is to be used up
+        return _stopped(call)
     try:
         admissions = call.plan.gate(call.plan.request)
     except CoreLLMError as raised:
