@@ -128,7 +128,7 @@ class Calls:
         self._defaults = Defaults(general, options.get("per_provider", {}))
         for name in (*(fallback.models if fallback is not None else ()), *options.get("routes", {})):
             self._routing.check(name)
-        for name in self._defaults.providers:
+        for name in (*self._defaults.providers, *self._gate.providers):
             self._registry.provider(name)
 
     @property

@@ -32,6 +32,11 @@ class Gate:
         self._given, self._general = _checked(max_concurrency)
         self._slots: dict[str, Slots | None] = {}
 
+    @property
+    def providers(self) -> Sequence[str]:
+        """The providers that have figures of their own, or whose models have."""
+        return tuple(name.partition(":")[0] for name in self._given)
+
     def opened(self, provider: Provider, model: str) -> Callable[[Request], Sequence[Admission]] | None:
         """Return what makes the admissions of an attempt at this model; None where nothing holds it back."""
         endpoint = provider.endpoint

@@ -21,6 +21,7 @@ from core_llm import (
     LocalChannel,
     Request,
     StreamConfig,
+    UnknownProviderError,
 )
 from core_llm._admission import Slots
 from core_llm.testing import FakeProvider
@@ -318,7 +319,7 @@ def sizes(options: Mapping[str, object], model: str = "m") -> list[int]:
         ({"max_concurrency": 9, "providers": {"tiny": {"max_concurrency": 5}}}, 3, [3]),
         ({"providers": {"tiny": {"max_concurrency": 5}}}, {"tiny": 4}, [4]),
         ({"providers": {"tiny": {"max_concurrency": 5, "model_concurrency": {"m": 2}}}}, {"tiny:m": 1}, [1, 5]),
-        ({}, {"other": 4}, []),
+        ({}, {"tiny:n": 4}, []),
     ],
 )
 def test_the_nearest_figure_holds(layer: dict[str, object], given: object, expected: list[int]) -> None:
@@ -333,6 +334,13 @@ def test_what_is_no_number_of_calls_is_refused_where_it_is_given(given: object) 
     """With the name that it was given for."""
     with pytest.raises(InvalidSettingError, match="max_concurrency must be a whole number of 1 or more"):
         Client(config=config(), max_concurrency=given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["tinny", "tinny:m"])
+def test_figures_are_for_providers_that_there_are(name: str) -> None:
+    """A slip of the pen would leave the calls without a bound."""
+    with pytest.raises(UnknownProviderError, match="did you mean 'tiny'"):
+        Client(config=config(), providers=[Tiny], max_concurrency={name: 3})
 
 
 @pytest.mark.parametrize("layer", [{"max_concurrency": 0}, {"providers": {"tiny": {"model_concurrency": {"m": 0}}}}])
