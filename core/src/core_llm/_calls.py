@@ -173,9 +173,11 @@ class Calls:
             recovery,
             lambda: build_request("", prompt, options, Settings(), is_stream=is_stream),
         )
-        plan = self._plan_at(first.model or model, prompt, options, is_stream=is_stream, asking=asking)
+        plan = self._plan_at(
+            first.model or model, prompt, options, is_stream=is_stream, asking=asking, recovery=recovery
+        )
         provider = plan.provider
-        plan.policy, plan.first, plan.recovery = policy, first, recovery
+        plan.policy, plan.first = policy, first
         plan.resume = cast("ResumePoint | None", options.get("resume"))
         plan.observers = self._registry.observers(provider.endpoint, plan.request.model)
         plan.callbacks = as_callbacks(self._defaults.at(provider.endpoint, options).get("callbacks"))
@@ -192,12 +194,15 @@ class Calls:
         *,
         is_stream: bool,
         asking: Asking | None,
+        recovery: Recovery,
     ) -> CallPlan:
-        """Return the plan of a call at one target, whoever was asked before."""
+        """Return the plan of a call at one target, whoever was asked before; `recovery` is the whole call's."""
         target = self._targets.get(model)
         provider, registry = target.provider, self._registry
         is_local = isinstance(provider, LocalProvider)
-        again = partial(self._plan_at, prompt=prompt, options=options, is_stream=is_stream, asking=asking)
+        again = partial(
+            self._plan_at, prompt=prompt, options=options, is_stream=is_stream, asking=asking, recovery=recovery
+        )
         options = self._defaults.at(provider.endpoint, options)
         if not is_stream and (is_local or not provider.wire(target.model).can_generate):
             is_stream = True
@@ -217,7 +222,7 @@ class Calls:
             request = request.model_copy(update={"provider_options": {provider.endpoint: own_options}})
         plan = self._plan_of(target, request, options)
         plan.target = again
-        plan.recovery = as_recovery(options.get("recovery")) or self.values.recovery
+        plan.recovery = recovery
         plan.provider_options = own_options
         plan.can_stream = target.capabilities.streaming != "unsupported"
         given = cast("Sequence[EventTransform]", as_functions("transforms", options.get("transforms")))

@@ -23,6 +23,7 @@ from core_llm import (
     MissingAPIKeyError,
     OverloadedError,
     Retries,
+    StreamConfig,
     StreamInterruptedError,
     UnknownProviderError,
     UnsupportedError,
@@ -219,6 +220,24 @@ def test_otherwise_it_is_raised(caller: Caller, recovery: str) -> None:
 
 
 # ---- mistakes are told at once
+
+
+@pytest.mark.parametrize(("asked_for_by", "is_whole"), [("tiny", True), ("other", False)])
+def test_the_first_models_provider_says_what_happens_after_content(
+    caller: Caller,
+    asked_for_by: str,
+    is_whole: bool,  # noqa: FBT001  # a parameter of the test
+) -> None:
+    """Recovery is the whole call's, whoever has taken over by then."""
+    client: ClientOptions = {
+        "per_provider": {asked_for_by: StreamConfig(recovery="restart")},
+        "retries": Retries(base_delay=0, statuses=(500,)),
+    }
+    with FaultServer(BUSY, CUT, hello()) as server:
+        outcome = two(caller, server, client)
+        assert len(server.requests) == 2 + is_whole
+    assert fell(outcome) == [(2, "OverloadedError", "other", "n")]
+    assert (outcome.error is None) is is_whole
 
 
 def test_an_unknown_model_fails_before_anything_is_sent() -> None:
