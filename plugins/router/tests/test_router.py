@@ -166,6 +166,7 @@ def test_no_more_others_than_allowed() -> None:
     ("settings", "words"),
     [
         ({"models": []}, "at least one model"),
+        ({"models": "a:x"}, "models: 'str' instances are not allowed"),
         ({"models": ["a:x", "a:x"]}, "more than once"),
         ({"models": ["a:x"], "order": "best"}, "order must be one of"),
         ({"models": ["a:x"], "order": "cheapest"}, "needs price="),

@@ -62,7 +62,7 @@ class Router(Route):
         Raises:
             InvalidSettingError: Something contradicts itself; says what.
         """
-        fallback = Fallback(models=tuple(models), on=on)
+        fallback = Fallback(models=models if isinstance(models, str) else tuple(models), on=on)
         if not fallback.models:
             msg = "a route needs at least one model"
             raise InvalidSettingError(msg)
