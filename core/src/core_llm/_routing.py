@@ -54,7 +54,13 @@ class Routing:
         opened = _Opener(self, standard, recovery, request)
         policy: AttemptPolicy = ListPolicy(given.model_copy(update={"models": others}), standard, first=model)
         policy = RoutedPolicy(opened, policy)
-        first = policy.next_attempt(())
+        try:
+            first = policy.next_attempt(())
+        except CoreLLMError:
+            raise
+        except Exception as error:  # noqa: BLE001  # a route may raise anything
+            cause = RedactedCause.of(error)
+            raise PluginError(f"the route {model!r} failed to begin: {cause}") from cause
         if first is None or (route is not None and first.model is None):
             raise PluginError(f"the route {model!r} names no model to begin with")
         return policy, first

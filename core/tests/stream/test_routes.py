@@ -134,6 +134,20 @@ def test_a_route_that_leads_nowhere_is_an_error() -> None:
         client.generate("r", "Hi")
 
 
+def test_a_route_that_fails_is_an_error_of_this_package() -> None:
+    """Whatever it raises: here a model that its table of prices lacks."""
+
+    class Failing(Cheapest):
+        def policy(self, call: RoutedCall) -> AttemptPolicy:  # noqa: ARG002  # the contract's signature
+            raise KeyError(self.names[0])
+
+    with (
+        Client(config=config(), providers=[FakeProvider("Hello")], routes={"r": Failing("fake:m")}) as client,
+        pytest.raises(PluginError, match=r"the route 'r' failed to begin: KeyError: 'fake:m'"),
+    ):
+        client.generate("r", "Hi")
+
+
 class Piped:
     """Reads ``a:x | b:y``."""
 
