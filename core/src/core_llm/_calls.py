@@ -232,15 +232,16 @@ class Calls:
 
     def _plan_of(self, target: Target, request: Request, options: Mapping[str, object]) -> CallPlan:
         """Return what the plans of all kinds of calls have in common."""
+        credentials, rules = target.begun(options)
         return CallPlan(
             provider=target.provider,
             request=request,
             limits=merged_limits(target.limits, options),
             signal=cast("Signal | None", options.get("signal")),
             policy=StandardPolicy(self._clock.random),
-            rules=target.rules_for(options),
+            rules=rules,
             keys=target.keys,
-            credentials=target.credentials_now(),
+            credentials=credentials,
             gate=self._gate.opened(target.provider, target.model),
             on_busy=as_on_busy(options.get("on_busy")) or self.values.on_busy,
             clock=self._clock,

@@ -39,25 +39,25 @@ class Target:
     provider_options: JSONObject
     keys: KeyRing | None = None
 
-    def rules_for(self, options: Mapping[str, object]) -> RetryRules:
-        """Return by what a call with these options is tried again.
+    def begun(self, options: Mapping[str, object]) -> tuple[Resolved, RetryRules]:
+        """Return the credentials of a call with these options that begins, and by what it is tried again.
+
+        Of several keys, the one that was last seen to work comes first; the others follow in their turn.
 
         Raises:
             InvalidSettingError: What is given contradicts what holds for it.
         """
         count, given = cast("int | None", options.get("max_retries")), as_retries(options.get("retries"))
         if count is None and given is None and self.keys is None:
-            return self.rules
-        return replace(
+            return self.credentials, self.rules
+        turn = () if self.keys is None else self.keys.turn()  # once: another thread may change what comes first
+        rules = replace(
             self.rules,
             max_retries=self.rules.max_retries if count is None else count,
             retries=self.rules.retries.merged(given),
-            keys=() if self.keys is None else self.keys.turn()[1:],
+            keys=turn[1:],
         )
-
-    def credentials_now(self) -> Resolved:
-        """Return the credentials of a call that begins: of several keys, the one that was last seen to work."""
-        return self.credentials if self.keys is None else self.keys.turn()[0]
+        return turn[0] if turn else self.credentials, rules
 
 
 class Targets:
