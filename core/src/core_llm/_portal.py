@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -37,7 +38,9 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
-    loop.run_forever()
+    while True:
+        with suppress(KeyboardInterrupt, SystemExit):  # of a task, which gets it too; the others must go on
+            loop.run_forever()
 
 
 def _renew_lock() -> None:

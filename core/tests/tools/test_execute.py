@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import anyio
 import anyio.lowlevel
@@ -165,6 +167,24 @@ async def test_what_goes_wrong_is_told_to_the_model(handler: Callable[[], object
     assert str(results[0].content).startswith(said)
 
 
+async def test_a_handler_that_wants_to_exit_has_failed() -> None:
+    """What ends a program ends no run: neither this one nor the calls beside it."""
+
+    @tool
+    def leave(*, is_async: bool) -> object:
+        if not is_async:
+            sys.exit("goodbye")
+
+        async def later() -> None:
+            sys.exit("goodbye")
+
+        return later()
+
+    results = await run(ToolManager([leave]), calls_of("leave", {"is_async": False}, {"is_async": True}))
+
+    assert [result.content for result in results] == ["the tool 'leave' failed: SystemExit: goodbye"] * 2
+
+
 async def test_failures_can_be_raised_instead() -> None:
     """With on_error='raise' the first failure ends the batch, and the handlers beside it are cancelled."""
     cancelled: list[str] = []
@@ -199,6 +219,24 @@ async def test_a_handler_that_never_returns_is_left_behind() -> None:
     assert results[0].content == "the tool 'block' did not answer within 0.05 s"
 
 
+async def test_a_generator_is_read_within_its_time() -> None:
+    """A handler that yields gives a list; one that never ends costs its time and no more."""
+    release = threading.Event()
+
+    @tool
+    def count(to: int) -> Iterator[int]:
+        yield from range(to)
+
+    @tool(timeout=0.05)
+    def block() -> Iterator[int]:
+        yield int(release.wait(60))
+
+    results = await run(ToolManager([count, block]), [*calls_of("count", {"to": 3}), *calls_of("block", {})])
+    release.set()
+
+    assert [result.content for result in results] == ["[0,1,2]", "the tool 'block' did not answer within 0.05 s"]
+
+
 async def test_a_tool_may_ask_to_be_called_again() -> None:
     """ModelRetry goes to the model as often as the tool allows, then as a failure; a success begins anew."""
     retries: dict[str, int] = {}
@@ -230,6 +268,26 @@ async def test_calls_that_cannot_be_run_are_answered() -> None:
     assert "number: Input should be a valid integer" in str(wrong[0].content)
     assert refused[0].content == "The user said no."
     assert ran == []
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_handler_may_have_something_cancelled_of_its_own() -> None:
+    """A task that a handler waits for and that was cancelled makes that call fail; the others run."""
+
+    @tool
+    async def work(number: int) -> int:
+        if number == 0:
+            task = asyncio.ensure_future(asyncio.sleep(60))
+            task.cancel()
+            await task
+        return number
+
+    results = await run(ToolManager([work], max_parallel=1), calls_of("work", {"number": 0}, {"number": 1}))
+
+    assert [str(result.content) for result in results] == [
+        "the tool 'work' failed: asyncio.exceptions.CancelledError",
+        "1",
+    ]
 
 
 async def test_cancelling_reaches_the_handlers() -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 
 from core_llm._errors import RedactedCause
@@ -114,7 +115,8 @@ class Batch:
             return self._asked_again(tool, call, ToolArgumentsError(retry.message))
         except ToolExecutionError as error:
             return self._failed(call, error)
-        except Exception as error:  # noqa: BLE001  # a handler may raise anything
+        except (Exception, SystemExit, anyio.get_cancelled_exc_class()) as error:  # noqa: BLE001  # it may raise anything
+            await anyio.lowlevel.checkpoint_if_cancelled()  # raises where not only something of the handler's was
             cause = RedactedCause.of(error)
             failure = ToolExecutionError(
                 f"the tool {call.name!r} failed: {told(error)}", tool=call.name, call_id=call.id
@@ -134,8 +136,7 @@ class Batch:
         with anyio.move_on_after(math.inf if limit is None else limit) as scope:
             if tool.is_async:
                 return await cast("Awaitable[object]", ready())
-            returned = await anyio.to_thread.run_sync(ready, abandon_on_cancel=True, limiter=_unlimited())
-            return await returned if inspect.isawaitable(returned) else returned
+            return await in_thread(ready)
         assert scope.cancelled_caught  # noqa: S101  # only the time ends the block without returning
         raise ToolTimeoutError(
             f"the tool {call.name!r} did not answer within {limit:g} s", tool=call.name, call_id=call.id
@@ -161,6 +162,18 @@ class Batch:
         if self.manager.on_error == "raise":
             raise error
         return failure_of(call, error.message)
+
+
+async def in_thread(function: Callable[[], object]) -> object:
+    """Call a function in a thread, which is left behind when this is cancelled; await what it returns if need be."""
+
+    def work() -> tuple[object]:
+        returned = function()
+        # What a generator does is the function's work too. In a tuple, since trio takes no coroutine from a thread.
+        return (list(returned) if isinstance(returned, Generator) else returned,)
+
+    (returned,) = await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=_unlimited())
+    return await returned if inspect.isawaitable(returned) else returned
 
 
 def _check_size(call: ToolCallPart) -> None:
