@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 
+import anyio
 import pytest
 
 from core_llm import (
+    AbortedError,
     Approval,
+    AsyncClient,
     Client,
     InvalidRequestError,
     Message,
     RunOptions,
     RunState,
+    Signal,
+    SignalController,
     Tool,
     ToolCallPart,
     ToolResultPart,
@@ -184,3 +190,76 @@ def test_a_call_that_broke_off_is_not_run_again() -> None:
 
     assert till.paid == []
     assert contents(stream.messages) == ["Interrupted: whether it was carried out is not known."]
+
+
+def pay(till: Till, approve: Approver, signal: Signal, backend: str | None) -> RunState:
+    """Run until the signal stops it, sync or on a loop, and return the state that is left."""
+    options: RunOptions = {"tools": [till.pay], "approve": approve, "signal": signal}
+    model = FakeProvider(calls(("pay", {"amount": 3})))
+
+    async def go() -> RunState:
+        async with AsyncClient(providers=[model]) as client, client.run("fake:model", "Pay.", **options) as stream:
+            with pytest.raises(AbortedError, match="enough"):
+                await stream.finish()
+        return stream.state
+
+    if backend is not None:
+        return anyio.run(go, backend=backend)
+    with (
+        Client(providers=[model]) as client,
+        client.run("fake:model", "Pay.", **options) as paying,
+        pytest.raises(AbortedError, match="enough"),
+    ):
+        paying.finish()
+    return paying.state
+
+
+on_every_loop = pytest.mark.parametrize("backend", [None, "asyncio", "trio"], ids=["sync", "asyncio", "trio"])
+
+
+@on_every_loop
+def test_a_run_that_is_stopped_does_not_wait_for_an_approver(backend: str | None) -> None:
+    """An approver that never answers cannot hold a run that is aborted; the call still waits for approval."""
+    controller, cancelled = SignalController(), threading.Event()
+
+    async def approve(_: ToolCallPart) -> None:
+        controller.abort("enough")
+        try:
+            await anyio.sleep_forever()
+        finally:
+            cancelled.set()
+
+    state = pay(Till(), approve, controller.signal, backend)
+
+    assert cancelled.wait(20)
+    assert [call.id for call in state.pending] == ["call-0"]
+
+
+@on_every_loop
+def test_an_approval_that_comes_too_late_runs_nothing(backend: str | None) -> None:
+    """A run that was stopped while it asked begins no handler, whatever is said."""
+    controller, till = SignalController(), Till()
+
+    def approve(_: ToolCallPart) -> bool:
+        controller.abort("enough")
+        return True
+
+    state = pay(till, approve, controller.signal, backend)
+
+    assert till.paid == []
+    assert [call.id for call in state.pending] == ["call-0"]
+
+
+@on_every_loop
+def test_an_approver_may_return_what_is_to_be_awaited(backend: str | None) -> None:
+    """A sync function that returns a coroutine is an approver like any other."""
+    controller, asked = SignalController(), list[str]()
+
+    async def later(call: ToolCallPart) -> bool:
+        asked.append(call.id)
+        controller.abort("enough")
+        return True
+
+    pay(Till(), lambda call: later(call), controller.signal, backend)  # noqa: PLW0108  # it is no coroutine function
+
+    assert asked == ["call-0"]

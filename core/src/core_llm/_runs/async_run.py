@@ -5,13 +5,12 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
 
 import anyio
-import anyio.to_thread
 
 from core_llm._errors import CoreLLMError
 from core_llm._events import StreamEvent, TextDelta
@@ -25,7 +24,7 @@ from core_llm._runs.handle import RunHandle, not_open
 from core_llm._runs.steps import Outcome, steps
 from core_llm._runs.turns import Turns
 from core_llm._stream.plan import CallPlan
-from core_llm._tools.execute import Batch
+from core_llm._tools.execute import Batch, in_thread
 
 if TYPE_CHECKING:
     from core_llm._stream.async_stream import AsyncStream
@@ -46,8 +45,9 @@ class _Job:
         self.error: Exception | None = None
 
     def put(self, event: StreamEvent | None) -> None:
-        """Hand on an event; None says that there is none to wait for."""
-        self._send.send_nowait(event)
+        """Hand on an event; None says that there is none to wait for. Nobody may read them any more."""
+        with suppress(anyio.ClosedResourceError):
+            self._send.send_nowait(event)
 
     async def run(self) -> None:
         """Run the calls; whatever they raise is kept."""
@@ -189,16 +189,24 @@ class AsyncRun(RunHandle):
         """Ask the hooks and, where it has to be approved, the caller's approver; sync ones in a thread."""
         call, asked = effect.call, self._asked
         is_needed = needs_approval(effect.tool, call)
-        verdicts = [await _said("a hook that approves calls", hook, call, effect.tool) for hook in asked.hooks]
-        if is_needed and asked.approver is not None:
-            verdicts.append(await _said("the approver", asked.approver, call))
-        self._outcome = combined(verdicts, is_needed=is_needed)
+        with anyio.CancelScope() as scope:
+            stop = run_soon(scope.cancel)
+            forget = self._signal.add_callback(lambda _: stop())
+            try:
+                verdicts = [await _said("a hook that approves calls", hook, call, effect.tool) for hook in asked.hooks]
+                if is_needed and asked.approver is not None:
+                    verdicts.append(await _said("the approver", asked.approver, call))
+                self._outcome = combined(verdicts, is_needed=is_needed)
+            finally:
+                forget()
+        self._check_stopped()
         nothing: tuple[StreamEvent, ...] = ()
         for event in nothing:
             yield event
 
     async def _run_tools(self, effect: RunTools) -> AsyncGenerator[StreamEvent]:
         """Run calls in the background, and hand on their events as they come."""
+        self._check_stopped()
         job = _Job(partial(self._batch, effect.calls, effect.denied, effect.turn))
         wake = run_soon(partial(job.put, None))
         forget = self._signal.add_callback(lambda _: wake())
@@ -225,10 +233,8 @@ async def _said(asked: str, ask: Callable[..., object], *what: object) -> Approv
     """Return what somebody says of a call; a sync function is called in a thread. One that fails says no."""
     try:
         if inspect.iscoroutinefunction(ask):
-            answer: object = ask(*what)
-        else:
-            answer = await anyio.to_thread.run_sync(partial(ask, *what), abandon_on_cancel=True)
-        return judged(await answer if inspect.isawaitable(answer) else answer, asked)
+            return judged(await ask(*what), asked)
+        return judged(await in_thread(partial(ask, *what)), asked)
     except Exception as error:  # noqa: BLE001  # it fails closed
         return failed(asked, error)
 

@@ -190,6 +190,11 @@ class RunHandle:
         if partial.message.parts and not open_calls(self._progress.messages):
             self._progress.messages.append(partial.message)
 
+    def _check_stopped(self) -> None:
+        """Raise if the run was stopped: nothing more may begin then."""
+        if self._signal.is_fired:
+            raise self._stopped()
+
     def _stopped(self) -> AbortedError:
         reason = self._signal.reason
         msg = f"the run was stopped: {reason}" if reason else "the run was stopped"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import queue
+import threading
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
@@ -141,13 +142,43 @@ class Run(RunHandle):
         """Ask the hooks and, where it has to be approved, the caller's approver; in the consumer's own thread."""
         call, asked = effect.call, self._asked
         is_needed = needs_approval(effect.tool, call)
-        verdicts = [_said("a hook that approves calls", hook, call, effect.tool) for hook in asked.hooks]
+        verdicts = [self._said("a hook that approves calls", hook, call, effect.tool) for hook in asked.hooks]
         if is_needed and asked.approver is not None:
-            verdicts.append(_said("the approver", asked.approver, call))
+            verdicts.append(self._said("the approver", asked.approver, call))
         return combined(verdicts, is_needed=is_needed)
+
+    def _said(self, asked: str, ask: Callable[..., object], *what: object) -> Approval | None:
+        """Return what somebody says of a call; what is async runs in the portal. One that fails says no.
+
+        Raises:
+            AbortedError: The run was stopped.
+        """
+        self._check_stopped()
+        try:
+            answer = ask(*what)
+            if inspect.isawaitable(answer):
+                answer = self._unless_stopped(answer)
+        except Exception as error:  # noqa: BLE001  # it fails closed
+            answer = error
+        self._check_stopped()
+        return failed(asked, answer) if isinstance(answer, Exception) else judged(answer, asked)
+
+    def _unless_stopped(self, answer: Awaitable[object]) -> object:
+        """Return what is awaited in the portal, or None once the run is stopped."""
+        woken = threading.Event()
+        future = _portal.submit(_awaited(answer))
+        future.add_done_callback(lambda _: woken.set())
+        forget = self._signal.add_callback(lambda _: woken.set())
+        try:
+            woken.wait()
+            return future.result() if future.done() else None
+        finally:
+            forget()
+            future.cancel()
 
     def _run_tools(self, effect: RunTools) -> Generator[StreamEvent, None, tuple[ToolResultPart, ...]]:
         """Run calls in the portal, and hand on their events as they come."""
+        self._check_stopped()
         coming: queue.SimpleQueue[StreamEvent | None] = queue.SimpleQueue()
         batch = self._batch(effect.calls, effect.denied, effect.turn, coming.put)
         future = _portal.submit(batch.run())
@@ -176,17 +207,6 @@ class TypedRun(Run, Generic[T_co]):
             CoreLLMError: The run is not over, failed, or ended without an answer.
         """
         return cast("T_co", self._output())
-
-
-def _said(asked: str, ask: Callable[..., object], *what: object) -> Approval | None:
-    """Return what somebody says of a call; what is async runs in the portal. One that fails says no."""
-    try:
-        answer = ask(*what)
-        if inspect.isawaitable(answer):
-            answer = _portal.submit(_awaited(answer)).result()
-        return judged(answer, asked)
-    except Exception as error:  # noqa: BLE001  # it fails closed
-        return failed(asked, error)
 
 
 async def _awaited(answer: Awaitable[object]) -> object:
