@@ -339,6 +339,11 @@ def attach(signal: Signal, callback: Callable[[Fired], object], *, is_quick: boo
     return subscription
 
 
+def fired_by(signal: Signal) -> Fired | None:
+    """Return what fired a signal, if it has."""
+    return first(signal._sources)  # noqa: SLF001  # of this room
+
+
 def budgets(signal: Signal | None) -> list[Budget]:
     """Return what counts the tokens of a signal's calls."""
     sources = () if signal is None else signal._sources  # noqa: SLF001  # of this room

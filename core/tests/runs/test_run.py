@@ -279,6 +279,19 @@ def test_stopping_a_run_stops_its_handlers() -> None:
     assert cancelled.wait(20)
 
 
+def test_a_signal_says_how_it_stopped_a_run() -> None:
+    """A time of the caller's that passes while a tool runs is told as one."""
+
+    @tool
+    async def wait() -> None:
+        await anyio.sleep_forever()
+
+    with pytest.raises(AbortedError, match=r"timeout of 0\.1 s has passed") as caught:
+        run(calls(("wait", {})), "Never.", tools=[wait], signal=Signal.timeout(0.1))
+
+    assert caught.value.kind == "timeout"
+
+
 def test_leaving_a_run_early_keeps_the_conversation_valid() -> None:
     """Breaking off while a tool runs cancels it; its call is closed in the messages that are left."""
 

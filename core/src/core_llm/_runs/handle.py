@@ -17,7 +17,7 @@ from core_llm._runs.effects import AskModel
 from core_llm._runs.limits import RunLimits
 from core_llm._runs.state import Progress, RunState, total
 from core_llm._runs.steps import RunPlan, answers, open_calls
-from core_llm._signals import Signal, SignalController
+from core_llm._signals import Signal, SignalController, fired_by
 from core_llm._tool_errors import RunLimitError
 from core_llm._tools.context import ToolContext, logger_of
 from core_llm._tools.execute import Batch
@@ -196,9 +196,10 @@ class RunHandle:
             raise self._stopped()
 
     def _stopped(self) -> AbortedError:
-        reason = self._signal.reason
+        fired = fired_by(self._signal)
+        reason = None if fired is None else fired.reason
         msg = f"the run was stopped: {reason}" if reason else "the run was stopped"
-        return AbortedError(msg, reason=reason)
+        return AbortedError(msg, reason=reason, kind="abort" if fired is None else fired.kind)
 
     def _batch(
         self, calls: tuple[ToolCallPart, ...], denied: Mapping[str, str], turn: int, put: Callable[[StreamEvent], None]
