@@ -111,6 +111,27 @@ def test_arguments_become_the_types_of_the_hints() -> None:
     assert answer == "Place(lat=59.9, title='somewhere') 02.01. FAHRENHEIT low 42"
 
 
+def test_a_default_may_be_a_field_of_pydantic() -> None:
+    """What the field says is told to the model, under the parameter's name; its default is what the handler gets."""
+
+    @tool
+    def search(
+        words: str = Field(description="What for.", min_length=2),
+        most: int = Field(default=10, le=50),
+        places: list[str] = Field(default_factory=list),  # noqa: B008  # as users write it
+    ) -> tuple[str, int, list[str]]:
+        return words, most, places
+
+    assert search.parameters["required"] == ["words"]
+    assert search.parameters["properties"] == {
+        "words": {"type": "string", "description": "What for.", "minLength": 2},
+        "most": {"type": "integer", "default": 10, "maximum": 50},
+        "places": {"type": "array", "items": {"type": "string"}},
+    }
+    call = call_of("search", words="hats")
+    assert search.bind(call, context_of(call))() == ("hats", 10, [])
+
+
 def test_wrong_arguments_are_explained_to_the_model() -> None:
     """Every mistake is named with its place and what came, in words for the model."""
     call = call_of("forecast", place={"lat": "north"}, unit="k", colour="red")

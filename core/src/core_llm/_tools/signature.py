@@ -37,12 +37,14 @@ class Parameters:
         model: Checks the arguments; its fields have made-up names and the parameters' as aliases.
         names: The parameters in order, with their kinds; the injected one is not among them.
         context: The name of the parameter that is given the `ToolContext`, if there is one.
+        filled: Parameters whose default is a pydantic field, of which the function itself can make nothing.
     """
 
     json_schema: JSONObject
     model: type[BaseModel]
     names: Mapping[str, inspect._ParameterKind]
     context: str | None = None
+    filled: frozenset[str] = frozenset()
 
     def bind(self, arguments: Mapping[str, JSONValue], context: object) -> tuple[list[object], dict[str, object]]:
         """Return the positional and the keyword arguments for the handler.
@@ -62,7 +64,7 @@ class Parameters:
             field = f"p{number}"
             if kind is inspect.Parameter.POSITIONAL_ONLY:
                 positional.append(getattr(checked, field))
-            elif field in checked.model_fields_set:  # else the function's own default counts
+            elif field in checked.model_fields_set or name in self.filled:  # else the function's own default counts
                 named[name] = getattr(checked, field)
         return positional, named
 
@@ -119,10 +121,11 @@ def parameters_of(
             raise _refused(tool, name, "a model cannot be told of *args or **kwargs; name the parameters")
         if hint is inspect.Parameter.empty:
             raise _refused(tool, name, "it has no type hint; give it one, e.g. `str`")
-        fields[f"p{len(fields)}"] = (hint, _field(parameter, hint, described.get(name)))
+        fields[f"p{len(fields)}"] = _field(parameter, hint, described.get(name))
         kinds[name] = parameter.kind
     model, schema = _model(tool, fields, list(kinds))
-    return Parameters(schema, model, MappingProxyType(kinds), context)
+    filled = frozenset(name for name in kinds if isinstance(signature.parameters[name].default, FieldInfo))
+    return Parameters(schema, model, MappingProxyType(kinds), context, filled)
 
 
 def _signature(handler: Handler, tool: str) -> inspect.Signature:
@@ -152,20 +155,21 @@ def _is_context(hint: object) -> bool:
     return hint is ToolContext or get_origin(hint) is ToolContext
 
 
-def _field(parameter: inspect.Parameter, hint: object, description: str | None) -> FieldInfo:
-    """Return the field of a parameter; a description in its annotation goes over the docstring's."""
+def _field(parameter: inspect.Parameter, hint: object, description: str | None) -> tuple[object, FieldInfo]:
+    """Return the type and field of a parameter; a description in its annotation goes over the docstring's."""
+    given: dict[str, object] = {"alias": parameter.name}
+    if isinstance(parameter.default, FieldInfo):
+        hint = Annotated[hint, parameter.default]
+    else:
+        given["default"] = ... if parameter.default is inspect.Parameter.empty else parameter.default
     has_own = any(
         isinstance(extra, FieldInfo) and extra.description
         for extra in (get_args(hint)[1:] if get_origin(hint) is Annotated else ())
     )
-    given = {} if description is None or has_own else {"description": description}
-    default = ... if parameter.default is inspect.Parameter.empty else parameter.default
-    if isinstance(default, FieldInfo):
-        default.alias = default.validation_alias = parameter.name
-        default.description = default.description or description
-        return default
-    made: FieldInfo = Field(default, alias=parameter.name, **given)  # type: ignore[call-overload]
-    return made
+    if description is not None and not has_own:
+        given["description"] = description
+    made: FieldInfo = Field(**given)  # type: ignore[call-overload]
+    return hint, made
 
 
 def _model(
