@@ -32,6 +32,7 @@ from core_llm import (
     UnsupportedError,
     Usage,
 )
+from core_llm._request import OutputMode
 from core_llm.testing import FakeProvider
 
 from .places import BAD, GOOD, MISTAKE, NO_SCHEMA, ONLY_WORDS, OSLO, Caller, City, given
@@ -214,6 +215,17 @@ def test_a_whole_value_at_the_limit_of_tokens_is_taken() -> None:
         assert client.generate("fake:model", "Hi", output=City).output == OSLO
 
 
+@pytest.mark.parametrize("mode", ["native", "prompted"])
+def test_a_number_at_the_limit_of_tokens_may_be_half_of_one(mode: OutputMode) -> None:
+    """Without anything around it, nobody can tell 70 from the beginning of 709000."""
+    cut = Response(parts=(TextPart(text="70"),), finish_reason="length")
+    whole = Response(parts=(TextPart(text='{"value": 70}\n2'),), finish_reason="length")
+    with Client(providers=[FakeProvider(cut, whole)]) as client:
+        with pytest.raises(OutputCutError):
+            client.generate("fake:model", "Hi", output=int, output_mode=mode)
+        assert client.generate("fake:model", "Hi", output=int, output_mode=mode).output == 70
+
+
 def test_the_mode_is_that_of_the_model_that_takes_over() -> None:
     """A fallback that knows no schemas is asked with a tool."""
     first = FakeProvider(ServerError("gone", status_code=500), name="first")
@@ -273,6 +285,7 @@ def test_who_wants_no_type_pays_nothing() -> None:
     program = """
 import sys
 from core_llm import Client
+from core_llm._request import OutputMode
 from core_llm.testing import FakeProvider
 Client(providers=[FakeProvider("Hi")]).generate("fake:model", "Hi")
 rooms = ("core_llm._output.", "core_llm._typed", "core_llm.wire.schemas")

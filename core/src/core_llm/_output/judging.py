@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from core_llm._messages import Message, ToolCallPart, ToolResultPart
@@ -11,6 +12,8 @@ from core_llm._output_errors import InvalidOutputError, OutputCutError, OutputEr
 from core_llm._response import Response
 
 OTHER_CALL = "Not executed: the output has to be right first."
+_NUMBER = re.compile(r"\s*-?[0-9][0-9.eE+-]*")
+"""A number that is the whole text, and may go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,13 @@ def judge(task: OutputTask, response: Response, *, tries: int = 1) -> Verdict:
         raise OutputRefusedError(f"the model gave no {task.schema.name}: {why}", response=response, text=text)
     if not is_call and response.finish_reason == "tool_calls":
         return Calls()
+    if response.finish_reason == "length" and _NUMBER.fullmatch(text):  # the half of a number is one too
+        raise _cut(response, text)
     try:
         return Value(task.parse(text, is_exact=is_call))
     except Mistakes as mistakes:
         if response.finish_reason == "length":
-            msg = "the limit on tokens cut the answer off before it was whole; raise max_tokens"
-            raise OutputCutError(msg, response=response, text=text) from None
+            raise _cut(response, text) from None
         return Wrong(_invalid(task, response, text, mistakes.found, tries))
 
 
@@ -100,6 +104,11 @@ def no_output(response: Response) -> OutputError:
     names = ", ".join(call.name for call in response.tool_calls) or "a tool whose call is not complete"
     msg = f"the model called {names} in place of an answer; .response has the calls, and client.run(...) executes them"
     return OutputError(msg, response=response, text=response.text)
+
+
+def _cut(response: Response, text: str) -> OutputCutError:
+    msg = "the limit on tokens cut the answer off before it was whole; raise max_tokens"
+    return OutputCutError(msg, response=response, text=text)
 
 
 def _invalid(
