@@ -104,6 +104,12 @@ def test_items_of_a_call_that_comes_whole(caller: Caller) -> None:
     assert items == [OSLO_7, ROME_8]
 
 
+def test_items_of_a_list_that_stands_alone(caller: Caller) -> None:
+    """A model that leaves out what is around the list has said the same: no item is lost."""
+    items, output = caller.read(FakeProvider(f"[{GOOD}]"), list[City], lambda stream: stream.iter_items())
+    assert items == output == [OSLO]
+
+
 def test_an_item_that_does_not_fit_comes_after_others() -> None:
     """They cannot be taken back, so there is no correction: the error says which item it is."""
     model = FakeProvider(ODD_CITIES, CITIES)

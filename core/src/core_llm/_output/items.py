@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import cast
 
 import pydantic_core
 from pydantic import ValidationError
 
 from core_llm._errors import CoreLLMError
-from core_llm._events import Restarted, StreamEvent
+from core_llm._events import Finish, Restarted, StreamEvent
 from core_llm._json import JSONValue
 from core_llm._output.builders import ItemBuilder
 from core_llm._output.following import Follower
+from core_llm._output.response import TypedResponse
 from core_llm._output.task import MEMBER, OutputTask, mistakes_of
 from core_llm._output_errors import InvalidOutputError
 from core_llm._response import Response
@@ -40,7 +42,7 @@ class Items:
         self._follower = Follower(ItemBuilder(MEMBER, self._came.append))
 
     def take(self, event: StreamEvent, response: Callable[[], Response]) -> Iterator[object]:
-        """Take an event, and yield the items that it made whole.
+        """Take an event, and yield the items that it made whole; those of a whole answer that has not shown any.
 
         Raises:
             CoreLLMError: An item does not fit after others did, or the answer starts anew after them.
@@ -53,6 +55,8 @@ class Items:
         if self._came:
             came, self._came[:] = list(self._came), []
             yield from self._checked(came, response)
+        if isinstance(event, Finish) and not self._count:  # a list that was not where it was looked for
+            yield from cast("TypedResponse[Iterable[object]]", event.response).output
 
     def _checked(self, came: list[JSONValue], response: Callable[[], Response]) -> Iterator[object]:
         for item in came:
