@@ -13,6 +13,7 @@ from core_llm import (
     Approval,
     AsyncClient,
     Client,
+    Finish,
     InvalidRequestError,
     Message,
     RunOptions,
@@ -146,6 +147,28 @@ def test_a_paused_run_goes_on_in_another_process() -> None:
 
     assert (answer.text, till.paid, looked) == ("Done.", [3], ["Oslo"])
     assert contents(resumed.messages) == ["paid 3", "sunny in Oslo"]
+
+
+def test_what_was_said_while_a_run_waits_is_not_lost() -> None:
+    """The state has it, over one pause and another; the model reads it after the results."""
+    till = Till()
+    both = calls(("pay", {"amount": 1}), ("pay", {"amount": 2}))
+    model = FakeProvider(both, "Done.")
+    with Client(providers=[model]) as client:
+        with client.run("fake:model", "Pay.", tools=[till.pay], on_approval="pause") as first:
+            for event in first:
+                if isinstance(event, Finish):
+                    first.inject("Be quick.")
+        assert first.messages[-1] == Message.user("Be quick.")
+        state = RunState.from_json(first.state.to_json())
+        with client.run(
+            prompt="And thrifty.", resume=state, tools=[till.pay], on_approval="pause", approvals={"call-0": True}
+        ) as second:
+            list(second)
+        with client.run(resume=second.state, tools=[till.pay], approvals={"call-1": False}) as third:
+            third.finish()
+
+    assert [message.text for message in model.requests[1].messages[3:]] == ["Be quick.", "And thrifty."]
 
 
 def test_approvals_may_come_one_by_one() -> None:

@@ -16,7 +16,7 @@ from core_llm._runs.handle import RunAsked
 from core_llm._runs.limits import RunLimits
 from core_llm._runs.plugged import Wanted, approvers, supplied_tools, tool_observers
 from core_llm._runs.state import Progress, RunState
-from core_llm._runs.steps import ChoiceOfTurn, RunPlan, open_calls
+from core_llm._runs.steps import ChoiceOfTurn, RunPlan
 from core_llm._signals import as_signal
 from core_llm._tools.definition import Tool
 from core_llm._tools.manager import ToolManager
@@ -88,11 +88,7 @@ def asked_of(
         output=output,
     )
     if prompt is not None or state is None:
-        said = as_messages(prompt)
-        if progress.pending or open_calls(progress.messages):
-            plan.injected.extend(said)  # the results of open calls come first
-        else:
-            progress.messages.extend(said)
+        progress.injected.extend(as_messages(prompt))  # the results of open calls come first
     return model, RunAsked(
         plan=plan,
         progress=progress,

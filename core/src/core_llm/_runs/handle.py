@@ -56,7 +56,7 @@ class RunAsked:
     @property
     def first_turn(self) -> AskModel:
         """What the model will be asked first, as far as it is known: calls that are to be answered first are closed."""
-        messages = (*close_open_calls(self.progress.messages), *self.plan.injected)
+        messages = (*close_open_calls(self.progress.messages), *self.progress.injected)
         return AskModel(messages, self.plan.tools.specs, self.plan.choice_of(self.progress.turn + 1))
 
 
@@ -104,7 +104,7 @@ class RunHandle:
         waiting = {call.id for call in progress.pending}
         calls = open_calls(progress.messages)
         closing = answers(calls, progress.results, lambda call: NOT_RUN if call.id in waiting else INTERRUPTED)
-        return (*progress.messages, *closing)
+        return (*progress.messages, *closing, *progress.injected)
 
     @property
     def usage(self) -> Usage | None:
@@ -140,7 +140,7 @@ class RunHandle:
         if self._status in ("done", "failed"):
             msg = "the run is over; start another with its messages"
             raise InvalidRequestError(msg)
-        self._asked.plan.injected.extend(as_messages(message))
+        self._progress.injected.extend(as_messages(message))
 
     def abort(self, reason: str | None = None) -> None:
         """Stop the run, whatever it is doing, from any thread or task: its consumer gets an AbortedError."""

@@ -36,6 +36,8 @@ class RunState(Value):
     retries: dict[str, int] = Field(default_factory=dict)
     """Tool → how often in a row it has asked to be called again."""
     cost: float = 0.0
+    injected: tuple[Message, ...] = ()
+    """Said while it ran, and not read by the model yet."""
 
 
 @dataclass(slots=True)
@@ -59,6 +61,7 @@ class Progress:
     repeats: Counter[str] = field(default_factory=Counter)
     retries: dict[str, int] = field(default_factory=dict)
     cost: float = 0.0
+    injected: list[Message] = field(default_factory=list)
     response: Response | None = None
     is_over: bool = False
     output: tuple[object] | None = None
@@ -78,6 +81,7 @@ class Progress:
             Counter(state.repeats),
             dict(state.retries),
             state.cost,
+            list(state.injected),
         )
 
     def freeze(self) -> RunState:
@@ -93,6 +97,7 @@ class Progress:
             repeats=dict(self.repeats),
             retries=dict(self.retries),
             cost=self.cost,
+            injected=tuple(self.injected),
         )
 
 

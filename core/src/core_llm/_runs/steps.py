@@ -51,7 +51,6 @@ class RunPlan:
         tool_choice: For the first turn, or a function of the turn's number.
         on_approval: What becomes of a call that nobody decided about.
         decisions: Id of a call → what was decided while the run was paused.
-        injected: Messages put in while it runs; taken before the next turn.
         output: The value that the last answer is to have, if one is wanted.
         chosen: Number of a turn → what the caller's function chose for it.
     """
@@ -61,7 +60,6 @@ class RunPlan:
     tool_choice: ChoiceOfTurn = None
     on_approval: OnApproval = "deny"
     decisions: dict[str, Approval] = field(default_factory=dict)
-    injected: list[Message] = field(default_factory=list)
     output: Wanted | None = None
     chosen: dict[int, ToolChoice | str | None] = field(default_factory=dict)
 
@@ -89,7 +87,7 @@ def steps(plan: RunPlan, progress: Progress) -> Steps:
     elif open_calls(progress.messages):
         _close(progress, INTERRUPTED)  # whether they took effect before the run broke off is not known
     while True:
-        _take_injected(plan, progress)
+        _take_injected(progress)
         _check_turn(plan.limits, progress)
         progress.turn += 1
         yield Emit((TurnStart(progress.turn),))
@@ -103,7 +101,7 @@ def steps(plan: RunPlan, progress: Progress) -> Steps:
             continue
         _close(progress, f"Not executed: the answer ended with {response.finish_reason!r}.")
         yield Emit((TurnEnd(progress.turn),))
-        if not plan.injected and not isinstance(verdict, Wrong):
+        if not progress.injected and not isinstance(verdict, Wrong):
             progress.is_over = True
             return
 
@@ -187,9 +185,9 @@ def _both(decided: Approval | None, asked: Approval | None) -> Approval | None:
     return decided
 
 
-def _take_injected(plan: RunPlan, progress: Progress) -> None:
-    while plan.injected:
-        progress.messages.append(plan.injected.pop(0))
+def _take_injected(progress: Progress) -> None:
+    while progress.injected:
+        progress.messages.append(progress.injected.pop(0))
 
 
 def _record(limits: RunLimits, progress: Progress, response: Response) -> None:
