@@ -255,3 +255,20 @@ def test_a_tag_stands_for_one_stream() -> None:
         queue.add(client.stream("fake:m", "1"), tag="a")
         with pytest.raises(InvalidRequestError, match="the tag 'a' already"):
             queue.add(client.stream("fake:m", "2"), tag="a")
+
+
+def test_adding_costs_the_same_however_many_there_are() -> None:
+    """Each tag is looked at when its stream is added, and not again for those that follow."""
+    looks: list[int] = []
+
+    class Tag:
+        def __hash__(self) -> int:
+            looks.append(1)
+            return id(self)
+
+    with Client(providers=[FakeProvider("x")]) as client:
+        queue = client.queue()
+        for _ in range(100):
+            queue.add(client.stream("fake:m", "1"), tag=Tag())
+
+    assert len(looks) <= 300

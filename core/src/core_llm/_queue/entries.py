@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
+from itertools import count
 from typing import Generic, Literal, Protocol, TypedDict, TypeVar
 
 from core_llm._errors import AbortedError, CoreLLMError, InvalidRequestError, InvalidSettingError
@@ -90,6 +91,8 @@ class Entries(Generic[SourceT]):
         self._waiting: deque[tuple[Hashable, SourceT]] = deque()
         self._active: dict[Hashable, SourceT] = {}
         self._ended: dict[Hashable, Response | None] = {}
+        self._tags: set[Hashable] = set()
+        self._numbers = count()
 
     def add(self, source: SourceT, tag: Hashable | None) -> Hashable:
         """Put a stream at the end and return its tag: a running number where none is given.
@@ -101,12 +104,12 @@ class Entries(Generic[SourceT]):
             if self.is_stopped or self.is_finished:
                 msg = "the queue takes no more streams; make another"
                 raise InvalidRequestError(msg)
-            known = {*self._ended, *self._active, *(waiting for waiting, _ in self._waiting)}
             if tag is None:
-                tag = next(number for number in range(len(known) + 1) if number not in known)
-            elif tag in known:
+                tag = next(number for number in self._numbers if number not in self._tags)
+            elif tag in self._tags:
                 msg = f"the queue has a stream with the tag {tag!r} already"
                 raise InvalidRequestError(msg)
+            self._tags.add(tag)
             self._waiting.append((tag, source))
             return tag
 
