@@ -272,3 +272,17 @@ def test_adding_costs_the_same_however_many_there_are() -> None:
             queue.add(client.stream("fake:m", "1"), tag=Tag())
 
     assert len(looks) <= 300
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_an_async_queue_may_be_made_before_its_loop(backend: str) -> None:
+    """So may the streams and runs in it: where they are entered is where they belong."""
+    client = AsyncClient(providers=[FakeProvider("One.")])
+    queue = client.queue()
+    queue.add(client.run("fake:m", "1"))
+
+    async def go() -> list[QueuedEvent]:
+        async with client, queue:
+            return [queued async for queued in queue]
+
+    assert texts(anyio.run(go, backend=backend)) == [(0, "One.")]

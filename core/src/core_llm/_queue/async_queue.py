@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, M
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import anyio
 
@@ -25,6 +25,9 @@ from core_llm._queue.entries import (
 )
 from core_llm._readers import AsyncReader
 from core_llm._response import Response
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
 
 
 class AsyncSource(Source, AbstractAsyncContextManager["AsyncSource"], Protocol):
@@ -68,7 +71,7 @@ class AsyncStreamQueue:
         )
         self._wake: Callable[[], None] = _nothing
         self._reader: AsyncReader[QueuedEvent] | None = None
-        self._group = anyio.create_task_group()
+        self._group: TaskGroup
         self._send, self._coming = anyio.create_memory_object_stream[_Came | None](math.inf)
 
     def add(self, source: AsyncSource, *, tag: Hashable | None = None) -> Hashable:
@@ -98,6 +101,7 @@ class AsyncStreamQueue:
 
     async def __aenter__(self) -> Self:
         """Begin."""
+        self._group = anyio.create_task_group()  # not before: a queue may be made where no event loop runs yet
         await self._group.__aenter__()
         self._wake = run_soon(self._look)
         self._reader = AsyncReader(self._read(), "queue", ".responses")

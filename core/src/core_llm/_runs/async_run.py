@@ -27,6 +27,8 @@ from core_llm._stream.plan import CallPlan
 from core_llm._tools.execute import Batch, in_thread
 
 if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
     from core_llm._stream.async_stream import AsyncStream
 
 T_co = TypeVar("T_co", covariant=True)
@@ -78,7 +80,7 @@ class AsyncRun(RunHandle):
         self._open_stream = open_stream
         self._stream: AsyncStream | None = None
         self._reader: AsyncReader[StreamEvent] | None = None
-        self._group = anyio.create_task_group()
+        self._group: TaskGroup
         self._outcome: Outcome = None
 
     @property
@@ -89,6 +91,7 @@ class AsyncRun(RunHandle):
     async def __aenter__(self) -> Self:
         """Start."""
         self._begin()
+        self._group = anyio.create_task_group()  # not before: a run may be made where no event loop runs yet
         await self._group.__aenter__()
         self._reader = AsyncReader(self._generate(), "run", ".messages")
         return self
