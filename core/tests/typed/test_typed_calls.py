@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ from core_llm import (
     InvalidOutputError,
     InvalidRequestError,
     InvalidSettingError,
+    LocalChannel,
     Message,
     NamedToolChoice,
     OutputCutError,
@@ -22,6 +24,7 @@ from core_llm import (
     OutputRefusedError,
     OutputSchema,
     RefusalPart,
+    Request,
     Response,
     ServerError,
     TextPart,
@@ -278,6 +281,27 @@ def test_an_aborted_stream_asks_for_no_correction() -> None:
         with pytest.raises(AbortedError):
             _ = stream.output
     assert len(model.requests) == 1
+
+
+def test_stopping_reaches_a_correction_that_is_waited_for() -> None:
+    """An abort ends the wait for the next answer's beginning."""
+    seen: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    class Slow(FakeProvider):
+        def run_local(self, request: Request, channel: LocalChannel) -> None:
+            if self.requests:
+                stream.abort("enough")
+                seen.put(channel.is_cancelled)
+            super().run_local(request, channel)
+
+    with (
+        Client(providers=[Slow(BAD, GOOD)]) as client,
+        client.stream("fake:model", "Hi", output=City) as stream,
+        pytest.raises(AbortedError, match="enough"),
+    ):
+        stream.finish()
+
+    assert seen.get(timeout=20)
 
 
 def test_who_wants_no_type_pays_nothing() -> None:

@@ -76,6 +76,7 @@ class AsyncTypedStream(TypedHandle[T_co]):
         self._check_open()
         if self._stream is None:
             self._stream = self._open_stream(self._asked)
+            self._check_open()  # an abort may have found no stream to stop
             await self._stream.__aenter__()
         async for event in self._stream:
             if not isinstance(event, Finish):

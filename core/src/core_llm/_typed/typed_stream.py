@@ -75,9 +75,9 @@ class TypedStream(TypedHandle[T_co]):
             raise StopIteration
         self._check_open()
         if self._stream is None:
-            stream = self._open_stream(self._asked)
-            stream.__enter__()
-            self._stream = stream
+            self._stream = self._open_stream(self._asked)
+            self._check_open()  # an abort may have found no stream to stop
+            self._stream.__enter__()
         for event in self._stream:
             if not isinstance(event, Finish):
                 return event
