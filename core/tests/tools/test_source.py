@@ -69,6 +69,23 @@ def loop(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+def test_one_that_never_starts_is_not_open(loop: str) -> None:
+    """A source whose coroutine just ends is an error where it is opened, and keeps nobody waiting."""
+
+    class Hasty(ToolSource):
+        async def serve(self, started: Callable[[], None]) -> None:
+            """Forget to say that it is open."""
+
+    async def enter() -> None:
+        async with Hasty("hasty"):
+            pass
+
+    with pytest.raises(InvalidRequestError, match="hasty ended before it was open"):
+        Hasty("hasty").open()
+    with pytest.raises(InvalidRequestError, match="hasty ended before it was open"):
+        anyio.run(enter, backend=loop)
+
+
 def test_its_tools_are_there_while_it_is_open() -> None:
     """Before and after the block it offers nothing; inside, its coroutine runs."""
     shelf = Shelf(first)

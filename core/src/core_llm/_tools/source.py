@@ -203,6 +203,8 @@ class ToolSource(ABC):
             elif isinstance(error, Exception):  # nobody is there to catch it
                 logger.exception("%s ended by itself, and offers nothing any more", self.name)
         finally:
+            if not started.done():
+                started.set_exception(self._never_started())
             ended.set_result(None)
 
     async def _cancel(self) -> None:
@@ -241,9 +243,21 @@ class ToolSource(ABC):
         await group.__aexit__(None, None, None)
 
     async def _run_in_group(self, *, task_status: TaskStatus[None]) -> None:
-        await self._run(task_status.started)
+        has_started = False
+
+        def started() -> None:
+            nonlocal has_started
+            has_started = True
+            task_status.started()
+
+        await self._run(started)
+        if not has_started:
+            raise self._never_started()
 
     # Both
+
+    def _never_started(self) -> InvalidRequestError:
+        return InvalidRequestError(f"{self.name} ended before it was open: its serve() has not called `started`")
 
     def _check_closed(self) -> None:
         if self._home is not None:
