@@ -120,6 +120,20 @@ def test_recursion_is_refused_where_it_is_not_taken() -> None:
     assert reduced_schema(TREE, STRICT_SCHEMA, feature="tools")["required"] == ["next"]
 
 
+def test_definitions_that_multiply_are_refused() -> None:
+    """A small schema of somebody else's may be endless where its references are put in place."""
+    definitions: JSONObject = {"N40": {"type": "string"}}
+    for number in range(40):
+        twice = {name: {"$ref": f"#/$defs/N{number + 1}", "description": name} for name in ("a", "b")}
+        definitions[f"N{number}"] = {"type": "object", "properties": twice}  # type: ignore[dict-item]  # JSON
+    schema: JSONObject = {"type": "object", "properties": {"a": {"$ref": "#/$defs/N0"}}, "$defs": definitions}
+
+    with pytest.raises(UnsupportedSchemaError, match="more than 5000 copies") as caught:
+        reduced_schema(schema, STRICT_SCHEMA, feature="tools")
+
+    assert caught.value.keyword == "$ref"
+
+
 def test_a_grammar_wants_patterns_with_ends() -> None:
     """Another is told in words; everything else stays as it is."""
     schema: JSONObject = {

@@ -21,6 +21,8 @@ DESCRIBING = frozenset(
     " contentMediaType discriminator nullable".split()
 )
 """Keywords that constrain nothing by themselves."""
+MAX_COPIES = 5000
+"""References of one schema that what they refer to is put in place of: each may have several in it."""
 _NAMED = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
 _LISTED = ("anyOf", "allOf", "oneOf", "prefixItems")
 _SINGLE = ("items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames")
@@ -163,6 +165,7 @@ class SchemaReducer:
         self._feature = feature
         self._provider = provider
         self._followed: set[str] = set()
+        self._copies = 0
 
     def reduced(self) -> JSONObject:
         """Return the schema in the language's words.
@@ -207,9 +210,13 @@ class SchemaReducer:
         """Return what stands in the place of a reference, with what is said beside it; for `reduce`.
 
         Raises:
-            UnsupportedSchemaError: It refers to itself, or to something that is not in the schema.
+            UnsupportedSchemaError: It refers to itself, or to something that is not in the schema, or there are too
+                many.
         """
         reference = str(schema["$ref"])
+        self._copies += 1
+        if self._copies > MAX_COPIES:
+            self.refuse(f"{path}.$ref", "$ref", f"more than {MAX_COPIES} copies of what is referred to")
         if reference in within:
             self.refuse(f"{path}.$ref", "$ref", f"the recursion of {reference}")
         beside = {name: value for name, value in schema.items() if name != "$ref"}
