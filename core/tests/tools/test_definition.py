@@ -216,6 +216,23 @@ def test_hints_may_name_what_is_local() -> None:
     assert use.bind(call_of("use", local={"a": 7}), context_of(call_of("use")))() == 7
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({}, "missing a required argument: 'word'."),
+        ({"word": "a", "most": 1}, "got an unexpected keyword argument 'most'."),
+    ],
+)
+def test_arguments_that_a_handler_does_not_take_are_no_failure_of_its_own(
+    arguments: dict[str, object], said: str
+) -> None:
+    """With a raw schema too, the model is told before the handler runs, and may call again."""
+    lookup = Tool.from_schema("lookup", {"type": "object"}, lambda word: word)
+
+    with pytest.raises(ToolArgumentsError, match=f"Correct them and call it again: {said}"):
+        lookup.bind(call := call_of("lookup", **arguments), context_of(call))
+
+
 def test_a_raw_schema_is_passed_on_as_it_is() -> None:
     """A tool from a schema is given the arguments as they came."""
     schema: JSONObject = {"type": "object", "properties": {"q": {"type": "string"}}, "required": ["q"]}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Generic, Literal, ParamSpec, TypeVar, overload
 
 from core_llm._json import JSONObject
 from core_llm._request import ToolSpec
-from core_llm._tool_errors import ToolDefinitionError
+from core_llm._tool_errors import ToolArgumentsError, ToolDefinitionError
 from core_llm._tools.docstrings import read_docstring
 from core_llm._tools.signature import Parameters, parameters_of
 
@@ -151,6 +151,7 @@ class Tool(Generic[P, R_co]):
             msg = f"the call {call.id!r} of {call.name!r} is not complete"
             raise ValueError(msg)
         if self._parameters is None:
+            _check_named(self.handler, call.arguments)
             return functools.partial(self.handler, **call.arguments)
         positional, named = self._parameters.bind(call.arguments, context)
         return functools.partial(self.handler, *positional, **named)
@@ -258,6 +259,23 @@ def _is_unbound(function: Callable[..., object], handler: object) -> bool:
     outer, _, _ = function.__qualname__.rpartition(".")
     first = next(iter(inspect.signature(function).parameters), None)
     return bool(outer) and not outer.endswith("<locals>") and first in ("self", "cls")
+
+
+def _check_named(handler: Callable[..., object], arguments: Mapping[str, object]) -> None:
+    """Check that a handler takes arguments of these names.
+
+    Raises:
+        ToolArgumentsError: It does not; the message is for the model.
+    """
+    try:
+        signature = inspect.signature(handler)
+    except ValueError:  # of some that are written in C nobody knows
+        return
+    try:
+        signature.bind(**arguments)
+    except TypeError as error:
+        msg = f"The arguments do not fit this tool. Correct them and call it again: {error}."
+        raise ToolArgumentsError(msg) from None
 
 
 def _checked_name(name: str) -> str:
