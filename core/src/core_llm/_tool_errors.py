@@ -62,7 +62,8 @@ class RunLimitError(ToolError):
 
     Attributes:
         limit: The name of the limit, as `RunLimits` has it.
-        state: All that happened so far; the conversation in it is whole, its open calls closed.
+        state: All that happened so far. Calls that were not run wait in it, as `RunState.pending`: resume it, or go on
+            with the run's `messages`, in which they are closed.
         response: The last answer.
     """
 
