@@ -15,6 +15,7 @@ from core_llm import (
     InvalidRequestError,
     Limits,
     Message,
+    ModelRetry,
     Request,
     Response,
     RunLimitError,
@@ -136,6 +137,22 @@ def test_a_tool_may_end_the_run() -> None:
     events = run(calls(("answer", {"text": "42"})), tools=[answer])
 
     assert kinds(events) == ["turn_start", "finish", "tool_start", "tool_result", "turn_end"]
+
+
+def test_a_call_that_failed_ends_no_run() -> None:
+    """A tool that asks for something better gets it, and ends the run then."""
+
+    @tool(ends_run=True)
+    def answer(text: str) -> str:
+        if text != "42":
+            raise ModelRetry("No, the right one.")
+        return text
+
+    wrong, right = calls(("answer", {"text": "41"})), calls(("answer", {"text": "42"}))
+    events = run(wrong, right, "Never.", tools=[answer])
+
+    assert [event.result.content for event in events if isinstance(event, ToolResult)] == ["No, the right one.", "42"]
+    assert kinds(events).count("turn_start") == 2
 
 
 def test_a_forced_tool_is_forced_once() -> None:

@@ -148,10 +148,11 @@ def _answer(plan: RunPlan, progress: Progress, calls: Sequence[ToolCallPart]) ->
     if undecided:
         yield Emit((ApprovalNeeded(progress.turn, tuple(undecided)), TurnEnd(progress.turn)))
         return True
+    results = list(progress.results)
     _close(progress, INTERRUPTED)
     yield Emit((TurnEnd(progress.turn),))
-    ran = {call.name for call in runnable if call.id not in denied}
-    progress.is_over = any(tool.ends_run for name in ran if (tool := plan.tools.get(name)) is not None)
+    ended = (plan.tools.get(result.name) for result in results if not result.is_error)
+    progress.is_over = any(tool.ends_run for tool in ended if tool is not None)
     return progress.is_over
 
 
