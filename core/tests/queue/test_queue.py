@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Hashable, Mapping, Sequence
 
@@ -286,3 +287,21 @@ def test_an_async_queue_may_be_made_before_its_loop(backend: str) -> None:
             return [queued async for queued in queue]
 
     assert texts(anyio.run(go, backend=backend)) == [(0, "One.")]
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.filterwarnings("error")
+def test_a_queue_whose_task_is_cancelled_leaves_nothing_open(backend: str) -> None:
+    """Python warns of what is left open, here as an error."""
+
+    async def go() -> None:
+        slow: Answer = ["A", Delay(GUARD), "b"]
+        async with AsyncClient(providers=[FakeProvider(slow)]) as client:
+            with anyio.move_on_after(0.05):
+                async with client.queue() as queue:
+                    queue.add(client.stream("fake:m", "1"))
+                    _ = [queued async for queued in queue]
+        del queue
+        gc.collect()
+
+    anyio.run(go, backend=backend)

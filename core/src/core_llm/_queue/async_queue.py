@@ -115,9 +115,11 @@ class AsyncStreamQueue:
             await self.aclose()
         finally:
             self._group.cancel_scope.cancel()
-            await self._group.__aexit__(None, None, None)
-            self._send.close()
-            self._coming.close()
+            try:
+                await self._group.__aexit__(None, None, None)
+            finally:  # it raises where the task is cancelled
+                self._send.close()
+                self._coming.close()
 
     async def aclose(self) -> None:
         """Stop what still runs, from any task, and free what it holds."""
