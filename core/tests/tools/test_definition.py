@@ -203,6 +203,21 @@ def test_positional_only_and_partial_arguments_reach_the_function() -> None:
     assert made.bind(call_of("area", width=2, height=3), context_of(call_of("area")))() == "6 m2"
 
 
+def test_what_is_given_already_is_not_the_models_to_give() -> None:
+    """An argument of a partial function is neither told nor taken."""
+
+    def orders(status: str, customer: str) -> str:
+        return f"{status} orders of {customer}"
+
+    made = Tool(functools.partial(orders, customer="c-1"), name="orders")
+
+    assert list(made.parameters["properties"]) == ["status"]  # type: ignore[arg-type]  # it is an object
+    call, other = call_of("orders", status="open"), call_of("orders", status="open", customer="c-2")
+    assert made.bind(call, context_of(call))() == "open orders of c-1"
+    with pytest.raises(ToolArgumentsError, match="customer: Extra inputs are not permitted"):
+        made.bind(other, context_of(other))
+
+
 def test_hints_may_name_what_is_local() -> None:
     """A model defined in the same function is found, though the hint is text."""
 

@@ -6,6 +6,7 @@ parameter.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -110,7 +111,10 @@ def parameters_of(
     fields: dict[str, tuple[object, FieldInfo]] = {}
     kinds: dict[str, inspect._ParameterKind] = {}
     context: str | None = None
+    given = handler.keywords if isinstance(handler, functools.partial) else {}
     for name, parameter in signature.parameters.items():
+        if name in given:  # not for the model to give otherwise
+            continue
         hint = hints.get(name, parameter.annotation)
         if _is_context(hint):
             if context is not None or parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
