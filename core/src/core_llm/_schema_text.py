@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 from pydantic.json_schema import GenerateJsonSchema
 
 from core_llm._json import JSONObject, JSONValue
@@ -25,7 +27,8 @@ def without_titles(schema: JSONObject) -> JSONObject:
         if key in _NAMED_SCHEMAS and isinstance(value, dict):
             kept[key] = {name: _untitled(inner) for name, inner in value.items()}
         elif key in _NO_SCHEMAS:
-            kept[key] = value
+            if not isinstance(value, float) or isfinite(value):  # a default may be no JSON
+                kept[key] = value
         elif key != "title":
             kept[key] = _untitled(value)
     return kept

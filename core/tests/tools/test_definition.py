@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import functools
+import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -216,6 +217,17 @@ def test_what_is_given_already_is_not_the_models_to_give() -> None:
     assert made.bind(call, context_of(call))() == "open orders of c-1"
     with pytest.raises(ToolArgumentsError, match="customer: Extra inputs are not permitted"):
         made.bind(other, context_of(other))
+
+
+def test_a_default_that_json_cannot_say_is_not_told() -> None:
+    """The request would be no JSON; the handler has its default all the same."""
+
+    @tool
+    def search(most: float = math.inf) -> float:
+        return most
+
+    assert search.parameters["properties"] == {"most": {"type": "number"}}
+    assert search.bind(call_of("search"), context_of(call_of("search")))() == math.inf
 
 
 def test_hints_may_name_what_is_local() -> None:
