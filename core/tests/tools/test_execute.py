@@ -219,6 +219,21 @@ async def test_a_handler_that_never_returns_is_left_behind() -> None:
     assert results[0].content == "the tool 'block' did not answer within 0.05 s"
 
 
+async def test_who_is_left_behind_is_told() -> None:
+    """The signal of a sync handler fires when its time is over, so that its thread may end."""
+    told = threading.Event()
+
+    @tool(timeout=0.05)
+    def work(context: ToolContext[None]) -> None:
+        if context.signal.wait(60):
+            told.set()
+
+    results = await run(ToolManager([work]), calls_of("work", {}))
+
+    assert results[0].content == "the tool 'work' did not answer within 0.05 s"
+    assert told.wait(20)
+
+
 async def test_a_generator_is_read_within_its_time() -> None:
     """A handler that yields gives a list; one that never ends costs its time and no more."""
     release = threading.Event()

@@ -33,7 +33,8 @@ class ToolContext(Generic[Deps]):
         call: The call that is answered.
         turn: The number of the turn, from 1.
         attempt: How often this tool has asked the model to try again before this call; 0 at first.
-        signal: Fires when the run is stopped; a handler that takes long looks at it, or waits for it.
+        signal: Fires when the run is stopped, or nobody waits for this call any more since it took too long; a handler
+            that takes long looks at it, or waits for it.
         logger: Where a handler may log; each record has ``tool`` and ``call_id``.
         inject: Puts a message into the conversation, which the model reads in its next turn.
         metadata: What the caller of `run` wants handlers to know, such as a request's id.

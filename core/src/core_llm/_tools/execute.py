@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import cast
 
@@ -20,6 +20,7 @@ import anyio.to_thread
 
 from core_llm._errors import RedactedCause
 from core_llm._messages import ToolCallPart, ToolResultPart
+from core_llm._signals import Signal, SignalController
 from core_llm._tool_errors import (
     ModelRetry,
     ToolArgumentsError,
@@ -102,15 +103,18 @@ class Batch:
         tool = self.manager.get(call.name)
         if tool is None:
             return self._failed(call, ToolArgumentsError(self.manager.unknown(call.name)))
+        given_up = SignalController()
         try:
             _check_size(call)
-            ready = tool.bind(call, self.make_context(call, self.retries.get(call.name, 0)))
+            context = self.make_context(call, self.retries.get(call.name, 0))
+            signal = Signal.any(context.signal, given_up.signal)
+            ready = tool.bind(call, replace(context, signal=signal))
         except ToolArgumentsError as error:
             return self._asked_again(tool, call, error)
         await self.on_start(call)
         self.manager.tell_start(call, self.observers)
         try:
-            result = result_of(call, await self._called(tool, call, ready))
+            result = result_of(call, await self._called(tool, call, ready, given_up))
         except ModelRetry as retry:
             return self._asked_again(tool, call, ToolArgumentsError(retry.message))
         except ToolExecutionError as error:
@@ -126,17 +130,24 @@ class Batch:
         self.retries.pop(call.name, None)
         return result
 
-    async def _called(self, tool: Tool[..., object], call: ToolCallPart, ready: partial[object]) -> object:
-        """Call the handler and wait for it as long as it may take.
+    async def _called(
+        self, tool: Tool[..., object], call: ToolCallPart, ready: partial[object], given_up: SignalController
+    ) -> object:
+        """Call the handler and wait for it as long as it may take; what is left behind is told by its signal.
 
         Raises:
             ToolTimeoutError: It took longer.
         """
         limit = tool.timeout if tool.timeout is not None else self.manager.timeout
-        with anyio.move_on_after(math.inf if limit is None else limit) as scope:
-            if tool.is_async:
-                return await cast("Awaitable[object]", ready())
-            return await in_thread(ready)
+        has_returned = False
+        try:
+            with anyio.move_on_after(math.inf if limit is None else limit) as scope:
+                returned = await cast("Awaitable[object]", ready()) if tool.is_async else await in_thread(ready)
+                has_returned = True
+                return returned
+        finally:
+            if not has_returned:
+                given_up.abort("nobody waits for this call any more")
         assert scope.cancelled_caught  # noqa: S101  # only the time ends the block without returning
         raise ToolTimeoutError(
             f"the tool {call.name!r} did not answer within {limit:g} s", tool=call.name, call_id=call.id
