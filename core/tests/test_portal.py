@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core_llm import _portal
+from core_llm import InvalidRequestError, _portal
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ValueError])
@@ -21,3 +21,16 @@ def test_the_portal_outlives_what_runs_in_it(error: type[BaseException]) -> None
         _portal.submit(fail()).result(20)
 
     assert _portal.submit(work()).result(20) == "done"
+
+
+def test_the_portal_does_not_wait_for_itself() -> None:
+    """An async tool that runs sync code which runs tools is told so, in place of standing still for ever."""
+
+    async def work() -> str:
+        return "done"
+
+    async def wait_for_itself() -> str:
+        return _portal.submit(work()).result()
+
+    with pytest.raises(InvalidRequestError, match="make that tool sync, or await there"):
+        _portal.submit(wait_for_itself()).result(20)

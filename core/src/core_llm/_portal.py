@@ -14,6 +14,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import TypeVar
 
+from core_llm._errors import InvalidRequestError
+
 T = TypeVar("T")
 
 _lock = threading.Lock()
@@ -22,8 +24,17 @@ _loops: dict[int, asyncio.AbstractEventLoop] = {}
 
 
 def submit(work: Coroutine[object, object, T]) -> Future[T]:
-    """Run a coroutine in the portal and return its future; cancelling that cancels the coroutine."""
-    return asyncio.run_coroutine_threadsafe(work, _loop())
+    """Run a coroutine in the portal and return its future; cancelling that cancels the coroutine.
+
+    Raises:
+        InvalidRequestError: This is the portal: what waits for the future here would wait for itself.
+    """
+    loop = _loop()
+    if asyncio._get_running_loop() is loop:  # noqa: SLF001  # the one that does not raise
+        work.close()
+        msg = "sync code that needs the portal was called from an async tool in it; make that tool sync, or await there"
+        raise InvalidRequestError(msg)
+    return asyncio.run_coroutine_threadsafe(work, loop)
 
 
 def _loop() -> asyncio.AbstractEventLoop:
