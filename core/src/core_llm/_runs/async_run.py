@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
 import anyio
 
 from core_llm._errors import CoreLLMError
-from core_llm._events import StreamEvent, TextDelta
+from core_llm._events import Restarted, StreamEvent, TextDelta, TurnStart
 from core_llm._loops import run_soon
 from core_llm._messages import ToolResultPart
 from core_llm._readers import AsyncReader
@@ -23,6 +23,7 @@ from core_llm._runs.effects import AskApproval, AskModel, Effect, Emit, RunTools
 from core_llm._runs.handle import RunHandle, not_open
 from core_llm._runs.steps import Outcome, steps
 from core_llm._runs.turns import Turns
+from core_llm._stream.handle import voided
 from core_llm._stream.plan import CallPlan
 from core_llm._tools.execute import Batch, in_thread
 
@@ -128,10 +129,23 @@ class AsyncRun(RunHandle):
         return await self._reader.next()
 
     async def iter_text(self) -> AsyncIterator[str]:
-        """Iterate over the text of all answers as it arrives."""
+        """Iterate over the text of all answers as it arrives.
+
+        Raises:
+            CoreLLMError: The run failed; or an answer starts anew after some text, which texts alone cannot say.
+        """
+        has_text = False
         async for event in self:
-            if isinstance(event, TextDelta):
-                yield event.text
+            match event:
+                case TextDelta(text=text):
+                    has_text = True
+                    yield text
+                case TurnStart():
+                    has_text = False
+                case Restarted() if has_text:
+                    raise voided(event)
+                case _:
+                    pass
 
     async def finish(self) -> Response:
         """Go on to the end, and return the last answer."""

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
 
 from core_llm import _portal
-from core_llm._events import StreamEvent, TextDelta
+from core_llm._events import Restarted, StreamEvent, TextDelta, TurnStart
 from core_llm._messages import ToolResultPart
 from core_llm._readers import Reader
 from core_llm._response import Response
@@ -19,6 +19,7 @@ from core_llm._runs.effects import AskApproval, AskModel, Effect, Emit, RunTools
 from core_llm._runs.handle import RunHandle, not_open
 from core_llm._runs.steps import Outcome, steps
 from core_llm._runs.turns import Turns
+from core_llm._stream.handle import voided
 from core_llm._stream.plan import CallPlan
 
 if TYPE_CHECKING:
@@ -82,10 +83,23 @@ class Run(RunHandle):
         return self._reader.next()
 
     def iter_text(self) -> Iterator[str]:
-        """Iterate over the text of all answers as it arrives."""
+        """Iterate over the text of all answers as it arrives.
+
+        Raises:
+            CoreLLMError: The run failed; or an answer starts anew after some text, which texts alone cannot say.
+        """
+        has_text = False
         for event in self:
-            if isinstance(event, TextDelta):
-                yield event.text
+            match event:
+                case TextDelta(text=text):
+                    has_text = True
+                    yield text
+                case TurnStart():
+                    has_text = False
+                case Restarted() if has_text:
+                    raise voided(event)
+                case _:
+                    pass
 
     def finish(self) -> Response:
         """Go on to the end, and return the last answer."""
