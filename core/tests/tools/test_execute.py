@@ -264,6 +264,17 @@ async def test_a_tool_may_ask_to_be_called_again() -> None:
     assert second[0].content == "the tool 'get' was called 2 times with what it cannot use. use a city"
 
 
+async def test_calls_of_one_turn_are_asked_again_alike() -> None:
+    """The model made them all before it was told anything, so the second is no second try of the first."""
+    manager = ToolManager([Tool(_raise(ModelRetry("use a city")), name="get", max_retries=1)], on_error="raise")
+    retries: dict[str, int] = {}
+
+    results = await run(manager, calls_of("get", {}, {}), retries=retries)
+
+    assert [result.content for result in results] == ["use a city", "use a city"]
+    assert retries == {"get": 1}
+
+
 async def test_calls_that_cannot_be_run_are_answered() -> None:
     """An unknown tool, wrong arguments and a denial are results for the model; no handler runs."""
     ran: list[int] = []

@@ -34,7 +34,7 @@ class RunState(Value):
     repeats: dict[str, int] = Field(default_factory=dict)
     """Tool and arguments → how often it was called with them."""
     retries: dict[str, int] = Field(default_factory=dict)
-    """Tool → how often in a row it has asked to be called again."""
+    """Tool → in how many turns in a row it has asked to be called again."""
     cost: float = 0.0
     injected: tuple[Message, ...] = ()
     """Said while it ran, and not read by the model yet."""

@@ -40,7 +40,7 @@ class Tool(Generic[P, R_co]):
         handler: The function.
         timeout: Seconds that one call may take; None for the run's own limit.
         approval: Whether a call has to be approved.
-        max_retries: How often it may ask the model to call again (`ModelRetry`, wrong arguments).
+        max_retries: In how many turns in a row it may ask the model to call again (`ModelRetry`, wrong arguments).
         ends_run: Whether its result is the run's last word: the model is not asked again, unless the call failed.
         is_strict: Ask the provider to hold to the schema, where it can.
         is_async: Whether the handler is awaited.

@@ -47,7 +47,7 @@ class Batch:
         manager: Whose tools are called.
         calls: In the model's order; complete ones only.
         make_context: Makes what handlers may ask for.
-        retries: Tool → how often it has asked in a row to be called again; kept over the turns of a run.
+        retries: Tool → in how many turns in a row it has asked to be called again; kept over the turns of a run.
         on_start: Awaited before each handler runs.
         on_result: Awaited with each result, in the order in which they come.
         denied: Id of a call → what the model is told in place of its result.
@@ -62,6 +62,11 @@ class Batch:
     on_result: OnResult
     denied: Mapping[str, str] = field(default_factory=dict)
     observers: Sequence[ToolObserver] = ()
+    _before: Mapping[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Note what was before: calls of one turn were all made without knowing what the others are told."""
+        self._before = dict(self.retries)
 
     async def run(self) -> tuple[ToolResultPart, ...]:
         """Run the calls and return their results, in the order of the calls.
@@ -106,7 +111,7 @@ class Batch:
         given_up = SignalController()
         try:
             _check_size(call)
-            context = self.make_context(call, self.retries.get(call.name, 0))
+            context = self.make_context(call, self._before.get(call.name, 0))
             signal = Signal.any(context.signal, given_up.signal)
             ready = tool.bind(call, replace(context, signal=signal))
         except ToolArgumentsError as error:
@@ -155,7 +160,7 @@ class Batch:
 
     def _asked_again(self, tool: Tool[..., object], call: ToolCallPart, error: ToolArgumentsError) -> ToolResultPart:
         """Return what asks the model to call again, as often as its tool allows."""
-        asked = self.retries.get(call.name, 0)
+        asked = self._before.get(call.name, 0)
         if asked < tool.max_retries:
             self.retries[call.name] = asked + 1
             self.manager.tell_error(call, error, self.observers)
