@@ -15,6 +15,7 @@ from core_llm import (
     Client,
     Finish,
     InvalidRequestError,
+    InvalidSettingError,
     Message,
     RunOptions,
     RunState,
@@ -197,6 +198,16 @@ def test_a_decision_about_an_unknown_call_is_refused() -> None:
         pytest.raises(InvalidRequestError, match="no call 'x' waits for approval; those that do are: none"),
     ):
         client.run(resume=RunState(model="fake:model"), approvals={"x": True})
+
+
+def test_a_decision_that_is_none_is_refused() -> None:
+    """What is neither yes nor no is a mistake that is told before anything runs."""
+    waiting = RunState(model="fake:model", pending=tuple(calls(("pay", {"amount": 3}))))
+    with (
+        Client(providers=[FakeProvider("Done.")]) as client,
+        pytest.raises(InvalidSettingError, match="about 'call-0' must be True, False or an Approval, not 'yes'"),
+    ):
+        client.run(resume=waiting, approvals={"call-0": "yes"})  # type: ignore[dict-item]  # it is wrong
 
 
 def test_a_call_that_broke_off_is_not_run_again() -> None:

@@ -137,12 +137,15 @@ def _manager(tools: object, supplied: Sequence[Tool[..., object]]) -> ToolManage
     return ToolManager([*tools, *supplied])
 
 
-def _decisions(approvals: Mapping[str, Approval | bool], progress: Progress) -> dict[str, Approval]:
+def _decisions(approvals: Mapping[str, object], progress: Progress) -> dict[str, Approval]:
     waiting = [call.id for call in progress.pending]
     decided: dict[str, Approval] = {}
     for call_id, said in approvals.items():
         if call_id not in waiting:
             msg = f"no call {call_id!r} waits for approval; those that do are: {', '.join(waiting) or 'none'}"
             raise InvalidRequestError(msg)
+        if not isinstance(said, Approval | bool):
+            msg = f"the decision about {call_id!r} must be True, False or an Approval, not {said!r}"
+            raise InvalidSettingError(msg)
         decided[call_id] = Approval(is_approved=said) if isinstance(said, bool) else said
     return decided
