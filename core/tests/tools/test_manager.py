@@ -94,7 +94,8 @@ def test_an_observer_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) -
 
 
 @pytest.mark.parametrize(
-    "settings", [{"max_parallel": 0}, {"timeout": 0}, {"timeout": float("inf")}, {"on_error": "ignore"}]
+    "settings",
+    [{"max_parallel": 0}, {"max_parallel": 1.5}, {"timeout": 0}, {"timeout": float("inf")}, {"on_error": "ignore"}],
 )
 def test_absurd_limits_are_refused(settings: dict[str, object]) -> None:
     """A manager that cannot work is refused where it is made."""

@@ -80,7 +80,7 @@ class Tool(Generic[P, R_co]):
         self.description = description if description is not None else documented.summary
         self.handler: Callable[..., R_co] = handler
         self.timeout = _checked_timeout(self.name, timeout)
-        self.approval = approval
+        self.approval = _checked_approval(self.name, approval)
         self.max_retries = _checked_retries(self.name, max_retries)
         self.ends_run = ends_run
         self.is_strict = is_strict
@@ -300,6 +300,13 @@ def _checked_timeout(tool_name: str, timeout: float | None) -> float | None:
         msg = f"tool {tool_name!r}: timeout must be a number of seconds above 0, not {timeout!r}"
         raise ToolDefinitionError(msg)
     return timeout
+
+
+def _checked_approval(tool_name: str, approval: ApprovalRule) -> ApprovalRule:
+    if approval not in ("always", "never") and not callable(approval):
+        msg = f"tool {tool_name!r}: approval must be 'always', 'never' or a function of the call, not {approval!r}"
+        raise ToolDefinitionError(msg)
+    return approval
 
 
 def _checked_retries(tool_name: str, max_retries: int) -> int:

@@ -63,8 +63,8 @@ class ToolManager:
             ToolDefinitionError: A limit is out of range, or something cannot be a tool.
             DuplicateToolError: Two of them have one name.
         """
-        if max_parallel < 1:
-            msg = f"max_parallel must be 1 or more, not {max_parallel!r}"
+        if max_parallel < 1 or int(max_parallel) != max_parallel:
+            msg = f"max_parallel must be a whole number of 1 or more, not {max_parallel!r}"
             raise ToolDefinitionError(msg)
         if timeout is not None and not 0 < timeout < float("inf"):
             msg = f"timeout must be a number of seconds above 0, or None, not {timeout!r}"
