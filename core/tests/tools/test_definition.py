@@ -307,7 +307,7 @@ def test_what_cannot_be_told_fails_where_it_is_defined(function: object, words: 
         ({"timeout": 0}, "timeout must be"),
         ({"timeout": float("nan")}, "timeout must be"),
         ({"max_retries": -1}, "max_retries must be"),
-        ({"approval": "sometimes"}, "approval must be"),
+        ({"approval": "allways"}, "approval must be 'always', 'never' or a function of the call, not 'allways'"),
         ({"approval": True}, "approval must be"),
         ({"parameters": {"type": "array"}}, "must be of an object"),
     ],

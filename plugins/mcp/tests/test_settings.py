@@ -75,5 +75,7 @@ def test_code_is_held_to_the_same_rules() -> None:
         MCPServer.http("http://example.com/mcp", name="x", headers={"Authorization": "y"})
     with pytest.raises(InvalidSettingError, match="timeout: Input should be greater than 0"):
         MCPServer.stdio("a", name="x", timeout=0)
+    with pytest.raises(InvalidSettingError, match="approval: Input should be 'always' or 'never'"):
+        MCPServer.stdio("a", name="x", approval="sometimes")  # type: ignore[arg-type]  # a wrong word
     with pytest.raises(InvalidSettingError, match="takes no 'approvals'; did you mean 'approval'"):
         MCPServer.stdio("a", name="x", approvals="never")  # type: ignore[call-arg]  # a wrong word

@@ -68,12 +68,12 @@ class MCPServer(Link):
         """
         _check(options)
         given = {key: value for key, value in options.items() if key in ServerSettings.model_fields}
-        rule: ApprovalRule = options.get("approval", settings.approval)
-        given.pop("approval", None)
+        if callable(rule := options.get("approval")):
+            del given["approval"]
         if given:
             settings = checked({**settings.model_dump(exclude_unset=True), **given}, f"MCP server {name!r}")
         super().__init__(name, settings, sampling=options.get("sampling"), elicit=options.get("elicit"))
-        self._rule = rule
+        self._rule: ApprovalRule = rule if callable(rule) else settings.approval
         self._pins = options.get("pins") or Pins()
         self._on_progress = options.get("on_progress")
         prefix = f"{name}_" if settings.prefix is None else settings.prefix
