@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -224,6 +225,15 @@ def test_settings_of_a_plugin_show_no_secret() -> None:
         '{"servers": {"git": {"command": "git-server", "env": {"TOKEN": "[secret]"}, "api_key": "[secret]"}}}'
     )
     assert "123456" not in redact("tok-123456 key-123456")
+
+
+def test_the_name_of_a_variable_is_no_secret() -> None:
+    """What says where a secret is found is shown, and may stand in an error, or nobody could tell what is not set."""
+    server = {"url": "https://a.example", "headers_from": {"Authorization": "TRACKER_AUTH"}}
+    config = Config.load(environ={}, arguments={"plugins": {"mcp": {"servers": {"a": server}}}})
+    [shown] = [setting.value for setting in config.explain() if setting.name == "plugins.mcp"]
+    assert shown == json.dumps({"servers": {"a": server}})
+    assert redact("TRACKER_AUTH is not set") == "TRACKER_AUTH is not set"
 
 
 def test_settings_of_a_plugin_come_from_a_variable_as_json() -> None:

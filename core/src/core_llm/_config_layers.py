@@ -31,6 +31,8 @@ _FREE_TABLES = ("options", "provider_options", "query")
 _SECRET_NAME = re.compile(r"(^|[_-])(api[_-]?key|key|token|secret|password|authorization)$", re.IGNORECASE)
 _SECRET_TABLES = ("env", "headers")
 """Tables of a plugin's settings all of whose values are secret."""
+_NAMES_VARIABLES = "_from"
+"""Ends the name of a plugin's setting that says which variables hold secrets, and holds none itself."""
 _URL_PASSWORD = re.compile(r"://(?:[^/@:]*:)?([^/@]+)@")
 
 
@@ -191,7 +193,10 @@ def _hidden(value: object, *, is_secret: bool = False) -> object:
             names = {
                 name: is_secret or name in _SECRET_TABLES or bool(_SECRET_NAME.search(str(name))) for name in value
             }
-            return {name: _hidden(value[name], is_secret=names[name]) for name in value}
+            return {
+                name: item if str(name).endswith(_NAMES_VARIABLES) else _hidden(item, is_secret=names[name])
+                for name, item in value.items()
+            }
         case list() | tuple():
             return [_hidden(item, is_secret=is_secret) for item in value]
         case _:
