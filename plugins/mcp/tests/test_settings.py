@@ -62,6 +62,19 @@ def test_headers_may_come_from_variables() -> None:
     assert server.settings.headers["Authorization"].get_secret_value() == "Bearer abc"
 
 
+def test_a_variable_that_is_not_set_concerns_its_own_server_only() -> None:
+    """Another server of the same configuration works without it; the error names the variable."""
+    servers = {
+        "files": {"command": "serve-it"},
+        "tracker": {"url": "https://a.example/mcp", "headers_from": {"Authorization": "TRACKER_AUTH"}},
+    }
+    config = Config.load(environ={}, arguments={"plugins": {"mcp": {"servers": servers}}})
+    with Client(config=config) as client:
+        assert client.tool_source("files").name == "files"
+        with pytest.raises(InvalidSettingError, match="the variable TRACKER_AUTH, which is not set"):
+            client.tool_source("tracker")
+
+
 def test_an_unknown_server_is_an_error(tmp_path: Path) -> None:
     """Whether or not others are configured."""
     for config in (Config.load(environ={"HOME": str(tmp_path)}), _config({"command": "a"}, HOME=str(tmp_path))):

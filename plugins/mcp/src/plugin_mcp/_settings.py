@@ -13,6 +13,8 @@ from core_llm import InvalidSettingError
 
 ApprovalWord = Literal["always", "never"]
 RELAYED_RESULT = 1_000_000
+SERVERS = "plugins.mcp.servers"
+"""Where the configuration has them."""
 
 
 class ServerSettings(BaseModel):
@@ -92,12 +94,13 @@ def checked(settings: Mapping[str, object], where: str) -> ServerSettings:
     raise wrong
 
 
-def configured(plugins: Mapping[str, object], variable: Callable[[str], str | None]) -> dict[str, ServerSettings]:
+def configured(plugins: Mapping[str, object]) -> dict[str, ServerSettings]:
     """Return the servers of the configuration by name: the tables ``plugins.mcp.servers.<name>``.
+
+    The variables that they name are not looked up: one that is not set concerns only who wants that server.
 
     Args:
         plugins: The settings of all plugins.
-        variable: Looks a variable of the environment up.
 
     Raises:
         InvalidSettingError: Something is wrong; says what.
@@ -107,18 +110,27 @@ def configured(plugins: Mapping[str, object], variable: Callable[[str], str | No
         raise InvalidSettingError("plugins.mcp takes the table servers, and nothing else")
     servers = section.get("servers", {})
     if not isinstance(servers, Mapping):
-        raise InvalidSettingError("plugins.mcp.servers must be a table: server → its settings")
+        raise InvalidSettingError(f"{SERVERS} must be a table: server → its settings")
     found: dict[str, ServerSettings] = {}
     for name, given in servers.items():
-        where = f"plugins.mcp.servers.{name}"
+        where = f"{SERVERS}.{name}"
         if not isinstance(given, Mapping):
             raise InvalidSettingError(f"{where} must be a table")
-        found[str(name)] = _with_variables(checked(given, where), variable, where)
+        found[str(name)] = checked(given, where)
     return found
 
 
-def _with_variables(settings: ServerSettings, variable: Callable[[str], str | None], where: str) -> ServerSettings:
-    """Return settings with the values of the variables that they name."""
+def with_variables(settings: ServerSettings, variable: Callable[[str], str | None], where: str) -> ServerSettings:
+    """Return settings with the values of the variables that they name.
+
+    Args:
+        settings: Those of one server.
+        variable: Looks a variable of the environment up.
+        where: What messages call the settings.
+
+    Raises:
+        InvalidSettingError: A variable is not set.
+    """
     env, headers = dict(settings.env), dict(settings.headers)
     for table, wanted in ((env, {name: name for name in settings.env_from}), (headers, settings.headers_from)):
         for name, source in wanted.items():
