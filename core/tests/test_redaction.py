@@ -52,6 +52,13 @@ def test_a_secret_within_another_does_not_leave_the_rest() -> None:
     assert redact("a prefix-inner-secret-suffix b") == "a [redacted] b"
 
 
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "Basic", "Token"])
+def test_what_follows_the_scheme_of_a_header_is_masked_alone(scheme: str) -> None:
+    """A server that says which token it did not like leaves the scheme out."""
+    register_secret(f"{scheme} tok-of-{scheme}")
+    assert redact(f"no such token: tok-of-{scheme}") == "no such token: [redacted]"
+
+
 def test_short_values_are_not_masked() -> None:
     """A key of three letters would shred ordinary text."""
     register_secret("the")

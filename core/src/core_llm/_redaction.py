@@ -33,6 +33,8 @@ _LOOKS_SECRET = re.compile(
     """
 )
 
+_AFTER_SCHEME = re.compile(r"(?i:bearer|basic|token|apikey|api-key) +(\S+)")
+
 
 class _Secrets:
     """The known secrets. Plain search: to compile a pattern of thousands takes half a second, at each new token."""
@@ -67,10 +69,15 @@ renew_in_child(_secrets)
 
 
 def register_secret(value: str) -> None:
-    """Add one secret to the set that `redact` masks, in each form a message may hold it (plain, URL-quoted, base64)."""
+    """Add one secret to the set that `redact` masks, in each form a message may hold it (plain, URL-quoted, base64).
+
+    Of a header such as ``Bearer abc``, what follows the scheme is a secret of its own: a server echoes it alone.
+    """
     value = value.strip()
-    if len(value) >= MIN_SECRET_LENGTH:
-        _secrets.add(value)
+    found = _AFTER_SCHEME.fullmatch(value)
+    for secret in (value, *(found.groups() if found else ())):
+        if len(secret) >= MIN_SECRET_LENGTH:
+            _secrets.add(secret)
 
 
 def redact(text: str) -> str:

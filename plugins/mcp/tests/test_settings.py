@@ -21,6 +21,7 @@ from plugin_mcp import MCPServer
         ({"url": "ftp://localhost/mcp"}, "url must be an address such as https://example.com/mcp"),
         ({"url": "https://me:secret@example.com/mcp"}, "url must hold no user and password"),
         ({"url": "http://example.com/mcp", "headers": {"Authorization": "x"}}, "headers are sent over https only"),
+        ({"url": "https://a.example/mcp", "headers": {"X": "y\n"}}, "the header X holds a character that cannot be"),
         ({"command": "a", "approval": "sometimes"}, "approval: Input should be 'always' or 'never'"),
         ({"command": "a", "tmeout": 3}, "tmeout: Extra inputs are not permitted"),
         ({"command": "a", "env_from": ["NOT_SET"]}, "names the variable NOT_SET, which is not set"),
@@ -73,6 +74,12 @@ def test_a_variable_that_is_not_set_concerns_its_own_server_only() -> None:
         assert client.tool_source("files").name == "files"
         with pytest.raises(InvalidSettingError, match="the variable TRACKER_AUTH, which is not set"):
             client.tool_source("tracker")
+
+
+def test_what_follows_the_scheme_of_a_header_is_in_no_message() -> None:
+    """A server may echo the token alone."""
+    server = MCPServer.http("https://a.example/mcp", name="x", headers={"Authorization": "Bearer tok-9"})
+    assert server.scrubbed("no such token: tok-9") == "no such token: [secret]"
 
 
 def test_an_unknown_server_is_an_error(tmp_path: Path) -> None:

@@ -70,12 +70,15 @@ class ServerSettings(BaseModel):
                 msg = "args, env, env_from and cwd are for servers with a command; one with a url is given headers"
                 raise ValueError(msg)
             _check_address(self.url, has_headers=bool(self.headers or self.headers_from))
+            _check_headers(self.headers)
         return self
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must not be in a message."""
-        return tuple(value.get_secret_value() for value in (*self.env.values(), *self.headers.values()))
+        env, headers = ([value.get_secret_value() for value in table.values()] for table in (self.env, self.headers))
+        after_scheme = (value.rpartition(" ")[2] for value in headers)  # of "Bearer abc", a server echoes "abc" alone
+        return (*env, *headers, *after_scheme)
 
 
 def checked(settings: Mapping[str, object], where: str) -> ServerSettings:
@@ -129,7 +132,7 @@ def with_variables(settings: ServerSettings, variable: Callable[[str], str | Non
         where: What messages call the settings.
 
     Raises:
-        InvalidSettingError: A variable is not set.
+        InvalidSettingError: A variable is not set, or holds what cannot be sent.
     """
     env, headers = dict(settings.env), dict(settings.headers)
     for table, wanted in ((env, {name: name for name in settings.env_from}), (headers, settings.headers_from)):
@@ -138,7 +141,8 @@ def with_variables(settings: ServerSettings, variable: Callable[[str], str | Non
             if value is None:
                 raise InvalidSettingError(f"{where} names the variable {source}, which is not set")
             table[name] = SecretStr(value)
-    return settings.model_copy(update={"env": env, "headers": headers, "env_from": (), "headers_from": {}})
+    given = settings.model_dump(exclude_unset=True)
+    return checked({**given, "env": env, "headers": headers, "env_from": (), "headers_from": {}}, where)
 
 
 def _check_address(url: str, *, has_headers: bool) -> None:
@@ -153,6 +157,15 @@ def _check_address(url: str, *, has_headers: bool) -> None:
     if has_headers and parts.scheme == "http" and not is_loopback(parts.hostname):
         msg = "headers are sent over https only, or to this machine"
         raise ValueError(msg)
+
+
+def _check_headers(headers: Mapping[str, SecretStr]) -> None:
+    """Refuse what no header may hold, such as a line break: the transport would refuse it, and show the value."""
+    for name, value in headers.items():
+        text = value.get_secret_value()
+        if not (text.isascii() and text.isprintable()):
+            msg = f"the header {name} holds a character that cannot be sent, such as a line break at its end"
+            raise ValueError(msg)
 
 
 def is_loopback(host: str) -> bool:
