@@ -70,6 +70,39 @@ def test_pins_outlive_the_process(tmp_path: Path) -> None:
     assert Pins(path).of("ours") == pinned
 
 
+def test_pins_of_one_file_keep_each_others(tmp_path: Path) -> None:
+    """Two servers of one configuration, or two processes, share a file: what one writes, the other leaves there."""
+    path = tmp_path / "pins.json"
+    one, other = Pins(path), Pins(path)
+    one.set("files", {"read": "1"})
+    other.set("tracker", {"search": "2"})
+    other.set("files", {"list": "3"})
+    assert Pins(path).of("files") == {"read": "1", "list": "3"}
+    assert Pins(path).of("tracker") == {"search": "2"}
+
+
+def test_a_file_that_cannot_be_written_keeps_a_server_closed(tmp_path: Path) -> None:
+    """Nothing is offered that could not be pinned; the error is about the file, not the server's answer."""
+    pins = Pins(tmp_path / "folder" / "pins.json")
+    tmp_path.joinpath("folder").write_text("in the way", encoding="utf-8")
+    with pytest.raises(MCPServerError, match=r"'ours': cannot (read|write) the pins of MCP tools"), local(pins=pins):
+        pass
+
+
+def test_a_file_that_cannot_be_written_keeps_new_tools_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A server that is open stays so; what it learns meanwhile is not offered."""
+    path = tmp_path / "folder" / "pins.json"
+    with local(pins=Pins(path)) as server:
+        path.unlink()
+        path.parent.rmdir()
+        path.parent.write_text("in the way", encoding="utf-8")
+        learn(server, "sing", "Sing.")
+        eventually(lambda: "pins of MCP tools" in caplog.text)
+        assert "sing" not in {tool.name for tool in server.tools}
+        assert texts(called(server.tools, ("add", {"a": 1, "b": 2}))) == ["3"]
+        assert server.is_connected
+
+
 @pytest.mark.parametrize("content", ["{", "[]", '{"ours": 3}', '{"ours": {"add": 3}}'])
 def test_a_file_that_is_none_of_pins_is_an_error(tmp_path: Path, content: str) -> None:
     """Nothing is taken for approved because a file cannot be read."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from core_llm import ToolSource
+from core_llm import CoreLLMError, ToolSource
 from plugin_mcp._errors import MCPConnectionError, MCPServerError
 from plugin_mcp._questions import Elicit, Sampling, asks_model, asks_user
 from plugin_mcp._settings import ServerSettings
@@ -132,7 +132,7 @@ class Link(ToolSource):
             self._changed = anyio.Event()
             try:
                 await self._refresh(session)
-            except MCPServerError as error:
+            except CoreLLMError as error:  # of the server, or of the file of pins
                 logger.warning("%s", error.message)
 
     async def _opened_session(self) -> Session:

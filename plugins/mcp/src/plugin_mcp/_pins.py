@@ -20,6 +20,9 @@ from typing import Literal
 from core_llm import ConfigError
 from core_llm.wire import JSONObject
 
+_file_lock = Lock()
+"""Held from reading a file to replacing it: several pins of one process may have the same one."""
+
 
 @dataclass(frozen=True, slots=True)
 class ToolState:
@@ -66,18 +69,22 @@ class Pins:
             return dict(self._pins.get(server, {}))
 
     def set(self, server: str, pins: Mapping[str, str]) -> None:
-        """Add or replace fingerprints of a server's tools.
+        """Add or replace fingerprints of a server's tools; what others have written to the file meanwhile stays.
 
         Raises:
-            ConfigError: The file cannot be written.
+            ConfigError: The file cannot be read or written.
         """
         with self._lock:
             before = self._pins.get(server, {})
             after = {**before, **pins}
-            if after != before:
-                self._pins[server] = after
-                if self.path is not None:
-                    _write(self.path, self._pins)
+            if after == before:
+                return
+            self._pins[server] = after
+        if self.path is not None:
+            with _file_lock:
+                in_file = _read(self.path)
+                in_file[server] = {**in_file.get(server, {}), **pins}
+                _write(self.path, in_file)
 
 
 def _read(path: Path) -> dict[str, dict[str, str]]:

@@ -23,6 +23,7 @@ from mcp.shared.exceptions import MCPError as ProtocolError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
+from core_llm import CoreLLMError
 from plugin_mcp._errors import MCPAnswerError, MCPConnectionError, MCPServerError, MCPTimeoutError
 from plugin_mcp._stderr import ErrorOutput
 
@@ -289,6 +290,8 @@ def translated(error: BaseException, name: str, scrubbed: Callable[[str], str]) 
     match error:
         case MCPServerError():
             return error
+        case CoreLLMError():  # of ours: the file of pins
+            return MCPServerError(error.message, server=name)
         case ProtocolError(code=types.CONNECTION_CLOSED):
             return MCPConnectionError(f"the connection was lost ({said})", server=name)
         case ProtocolError(code=types.REQUEST_TIMEOUT):
