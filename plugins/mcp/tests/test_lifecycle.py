@@ -15,7 +15,7 @@ import pytest
 
 from core_llm import AbortedError, Client, ToolManager
 from core_llm.testing import FakeProvider
-from plugin_mcp import MCPConnectionError, MCPServer, MCPTimeoutError
+from plugin_mcp import MCPAnswerError, MCPConnectionError, MCPServer, MCPTimeoutError
 
 from .helping import SERVER, asked, at, called, children, eventually, local, served, texts
 
@@ -110,6 +110,15 @@ def test_an_address_where_nobody_listens_is_said() -> None:
     """The error has the address."""
     with pytest.raises(MCPConnectionError, match=r"http://127.0.0.1:1/mcp cannot be reached"):
         MCPServer.http("http://127.0.0.1:1/mcp", name="x").open()
+
+
+def test_an_address_that_refuses_is_said_with_its_status() -> None:
+    """So that whoever has a wrong token or path learns it; here one that takes no requests of this kind."""
+    with (
+        served(lambda port: [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]) as server,
+        pytest.raises(MCPAnswerError, match=r"http://127.0.0.1:\d+/mcp answered with HTTP 501"),
+    ):
+        at(server.url).open()
 
 
 @pytest.mark.parametrize("backend", ["sync", "asyncio", "trio"])

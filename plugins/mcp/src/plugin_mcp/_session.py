@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 MAX_PAGES = 100
 """Pages of a listing that are read."""
-NOT_FOUND, SESSION_ID = 404, "mcp-session-id"
+FAILED, NOT_FOUND, SESSION_ID = 400, 404, "mcp-session-id"
 NEW_LISTEN_SECONDS = 5.0
 STDERR_SECONDS = 0.5
 
@@ -52,9 +52,14 @@ class Callbacks:
 
 
 class Loss:
-    """The end of a connection, which the server or the network may bring about at any time."""
+    """The end of a connection, which the server or the network may bring about at any time.
+
+    Attributes:
+        status: Of the last answer over HTTP; None where there was none.
+    """
 
     def __init__(self) -> None:
+        self.status: int | None = None
         self._event = anyio.Event()
         self.then: Callable[[], None] = lambda: None
 
@@ -156,6 +161,8 @@ async def opened(
             raise
         if errors is not None:
             errors.close(STDERR_SECONDS)
+        if gone.status is not None and gone.status >= FAILED:  # the SDK says only that there was an error
+            raise MCPAnswerError(f"{settings.url} answered with HTTP {gone.status}", server=name) from None
         last = f"; it said: {errors.last}" if errors is not None and errors.last else ""
         raise _not_reached(error, name, settings, scrubbed, last) from None
     finally:
@@ -209,6 +216,7 @@ async def _transport(
 
     async def look(response: httpx2.Response) -> None:
         """Note that a server does not know the session: the protocol says 404, the SDK hands on its words alone."""
+        gone.status = response.status_code
         if response.status_code == NOT_FOUND and SESSION_ID in response.request.headers:
             gone.set()
 
