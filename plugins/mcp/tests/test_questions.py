@@ -71,6 +71,24 @@ def test_somebody_may_look_at_each_request() -> None:
 
 
 @protocols
+def test_who_is_asked_and_fails_has_declined(protocol: str) -> None:
+    """The server learns that, and nothing of the failure."""
+
+    def approve(request: SamplingRequest) -> bool:
+        raise ValueError(f"no such row in /home/ada/{request.server}")
+
+    provider = FakeProvider("Ada.")
+    with (
+        Client(providers=[provider]) as client,
+        local(protocol=protocol, sampling=Sampling(client, "fake:small", approve=approve)) as server,
+    ):
+        [result] = called(server.tools, ("ask_model", {"text": "Who?"}))
+    assert result.is_error
+    assert "/home/ada" not in str(result.content)
+    assert provider.requests == []
+
+
+@protocols
 @pytest.mark.parametrize(
     ("answer", "told"),
     [({"age": 36}, "accept age=36"), (None, "decline None"), (ZeroDivisionError(), "cancel None")],

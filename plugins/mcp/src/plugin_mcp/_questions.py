@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,6 +28,7 @@ ApproveSampling = Callable[[SamplingRequest], bool | Awaitable[bool]]
 
 SENT = 1_000_000
 """Bytes that a server may have a model asked."""
+logger = logging.getLogger("core_llm.mcp")
 _STOPS = {"stop": "endTurn", "length": "maxTokens"}
 
 
@@ -64,7 +66,7 @@ class Sampling:
             return refused("the request is too large")
         limit = min(params.max_tokens, self.max_tokens)
         asked = SamplingRequest(server, params.system_prompt, tuple((said.role, said.text) for said in messages), limit)
-        if self.approve is not None and await called(self.approve, asked) is not True:
+        if not await self._is_approved(asked):
             return refused("the user declined")
         if self._made >= self.max_requests:
             return refused(f"the limit of {self.max_requests} requests is reached")
@@ -80,6 +82,17 @@ class Sampling:
             model=response.model or self.model,
             stop_reason=_STOPS.get(response.finish_reason or "", "endTurn"),
         )
+
+    async def _is_approved(self, asked: SamplingRequest) -> bool:
+        """Whether the request may go through. Whoever is asked and fails has declined; the server is not told why."""
+        if self.approve is None:
+            return True
+        try:
+            return await called(self.approve, asked) is True
+        except Exception as error:  # noqa: BLE001  # it is the user's code
+            why = type(error).__name__
+            logger.warning("MCP server %r: asking about its request failed (%s): it is declined", asked.server, why)
+            return False
 
     async def _generated(self, messages: list[Message], system: str | None, settings: Settings) -> Response:
         whole = [Message.system(system), *messages] if system else messages
