@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core_llm import ConfigError, InvalidRequestError, ToolManager
-from plugin_mcp import MCPServer, Pins
+from plugin_mcp import MCPServer, MCPServerError, Pins
 
 from .helping import called, eventually, local, texts
 

@@ -155,6 +155,8 @@ def test_a_service_can_be_mounted_and_is_careful_by_itself() -> None:
     service = MCPService([shout])
     with pytest.raises(InvalidRequestError, match=r"on 0.0.0.0 everybody could call it"):
         service.app("0.0.0.0")  # noqa: S104  # which is the point
+    with pytest.raises(InvalidRequestError, match="the token is empty"):
+        service.app("0.0.0.0", token="")  # noqa: S104  # the same
     assert callable(service.app())
     with pytest.raises(InvalidRequestError, match="models need a client"):
         MCPService(models=["fake:small"])

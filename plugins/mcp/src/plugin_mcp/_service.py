@@ -135,6 +135,9 @@ class MCPService:
         """
         from mcp.server.transport_security import TransportSecuritySettings  # noqa: PLC0415  # as above
 
+        if token is not None and not token.strip():
+            msg = "the token is empty: everybody could send it"
+            raise InvalidRequestError(msg)
         if not is_loopback(host) and token is None:
             msg = f"on {host} everybody could call it; set a token, or listen on 127.0.0.1"
             raise InvalidRequestError(msg)
