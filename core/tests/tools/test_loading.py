@@ -68,11 +68,14 @@ def test_what_is_no_tool_is_said(shelf: ModuleType) -> None:
 
 
 def test_a_module_that_fails_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever importing it raises, the error names the module."""
+    """Whatever importing it raises, the error names the module; a script that ends does not end its caller."""
     (tmp_path / "broken_shelf.py").write_text("1 / 0", encoding="utf-8")
+    (tmp_path / "script_that_ends.py").write_text("raise SystemExit(0)", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(InvalidRequestError, match="'broken_shelf' fails to import: ZeroDivisionError"):
         load_tools("broken_shelf:f")
+    with pytest.raises(InvalidRequestError, match="'script_that_ends' fails to import: SystemExit: 0"):
+        load_tools("script_that_ends:f")
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

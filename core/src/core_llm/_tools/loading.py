@@ -29,7 +29,7 @@ def load_tools(target: str, *, approval: Literal["always", "never"] = "always") 
         found: object = import_module(module)
     except ModuleNotFoundError as error:
         raise InvalidRequestError(f"{target}: there is no module {error.name!r}") from None
-    except Exception as error:  # noqa: BLE001  # it is the user's code
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # it is the user's code, perhaps a script that ends
         cause = RedactedCause.of(error)
         raise InvalidRequestError(f"{target}: the module {module!r} fails to import: {cause}") from cause
     for name in path.split("."):
