@@ -237,6 +237,32 @@ Shelf("shelf").open()
     assert (ended.stdout, ended.stderr) == ("cleaned up\n", "")
 
 
+def test_ctrl_c_while_it_opens_cleans_up() -> None:
+    """What it has begun when the person gives up is ended before they have their prompt back."""
+    program = """
+import signal, threading
+import anyio
+from core_llm import ToolSource
+
+class Shelf(ToolSource):
+    async def serve(self, started):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        try:
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(0.2)
+            print("cleaned up", flush=True)
+
+try:
+    Shelf("shelf").open()
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert (ended.stdout, ended.stderr) == ("cleaned up\ninterrupted\n", "")
+
+
 def test_no_tools_offers_none(loop: str) -> None:
     """The source without tools can be opened, and used wherever one is wanted."""
     with NoTools() as nothing:

@@ -165,11 +165,11 @@ class ToolSource(ABC):
         started: Future[None] = Future()
         self._ended = Future()
         self._is_portal = True
-        running = _portal.submit(self._run_in_portal(started, self._ended))
+        _portal.submit(self._run_in_portal(started, self._ended))
         try:
             started.result()
-        except BaseException:
-            running.cancel()
+        except BaseException:  # Ctrl-C too: what it has begun is cleaned up
+            self.close()
             raise
         _open_ones.add(self)
         return self
