@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from pydantic import JsonValue
 from core_llm_conformance.script import Answer, sse_answer, sse_event
 from core_llm_conformance.server import FaultServer
 
-from .terminal import CTRL_D, Start, Terminal
+from .terminal import CTRL_D, HANG_GUARD, Start, Terminal
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SHELF = '''
@@ -31,6 +33,18 @@ def pay(amount: int) -> str:
         file.write(f"{amount}\\n")
     return f"paid {amount}"
 
+anything = Tool.from_schema("anything", {"type": "object"}, lambda **given: "done", approval="always")
+
+class Slow(ToolSource):
+    async def serve(self, started):
+        pathlib.Path("opening").touch()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(0.2)
+            pathlib.Path("closed").touch()
+
 class Cupboard(ToolSource):
     async def serve(self, started):
         self.offer([Tool(pay, name="cupboard_pay", approval="always")])
@@ -46,7 +60,7 @@ def core_llm_supply_tools():
 
 @hookimpl
 def core_llm_find_tool_source(name):
-    return Cupboard(name) if name == "cupboard" else None
+    return {"cupboard": Cupboard, "slow": Slow}.get(name, lambda name: None)(name)
 '''
 TWO = ("chat", "-m", "mybox:tiny", "-T", "shelf:weather", "-T", "shelf:pay")
 
@@ -228,6 +242,42 @@ def test_ctrl_c_at_the_question_runs_nothing(server: FaultServer, start: Start, 
         terminal.read_until("[a]lways: ")
         assert terminal.end_by_ctrl_c()[0] == 130
     assert not folder.joinpath("paid").exists()
+
+
+def test_ctrl_c_at_the_question_keeps_what_ran_before(server: FaultServer, start: Start) -> None:
+    """The conversation goes on with the calls that ran, and knows that the other one was stopped."""
+    server.enqueue(calling(("weather", {"city": "Oslo"})), calling(("pay", {"amount": 3})), saying("Bye."))
+    with Terminal(start, *TWO) as terminal:
+        terminal.read_until("> ")
+        terminal.type("Weather? Then pay!\n")
+        terminal.read_until("[a]lways: ")
+        terminal.press_ctrl_c("> ")
+        terminal.type("Bye\n")
+        terminal.read_until("Bye.\r\n")
+    assert results(server) == ["sunny in Oslo", "Error: Not executed."]
+
+
+def test_arguments_cannot_pass_for_lines_of_the_command(server: FaultServer, start: Start) -> None:
+    """What the model writes into a name or a value, line breaks and marks that turn letters round, is shown as such."""
+    server.enqueue(calling(("anything", {"a)\nRun it?": "b\nc\u202ed é"})), saying("Fine."))
+    with Terminal(start, "chat", "-m", "mybox:tiny", "-T", "shelf:anything", "Go!") as terminal:
+        shown = terminal.read_until("Run it? [y]es")
+        terminal.type("n\n")
+        assert terminal.wait()[0] == 0
+    assert shown == 'anything("a)\\nRun it?"="b\\nc\\u202ed é")\r\nRun it? [y]es'
+
+
+def test_ctrl_c_while_a_source_opens_closes_it(start: Start, folder: Path, add_package: Callable[..., None]) -> None:
+    """What it has begun is cleaned up, such as a process that it has started."""
+    add_package("plugin-shelf", SHELF, plugins="shelf")
+    process = start("chat", "-m", "mybox:tiny", "--mcp", "slow", "Hi")
+    deadline = time.monotonic() + HANG_GUARD
+    while not folder.joinpath("opening").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(HANG_GUARD) == 130
+    assert folder.joinpath("closed").exists()
 
 
 def test_a_conversation_keeps_calls_and_results(server: FaultServer, start: Start) -> None:

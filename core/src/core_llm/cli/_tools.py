@@ -17,7 +17,7 @@ from core_llm.cli._interrupts import ctrl_c_does
 from core_llm.cli._output import CONTROLS, say
 
 if TYPE_CHECKING:
-    from core_llm._json import JSONObject
+    from core_llm._json import JSONObject, JSONValue
     from core_llm._runs.approval import Approval
     from core_llm._tools.manager import ToolManager
 
@@ -40,6 +40,7 @@ def opened_tools(client: Client, named: Sequence[str], sources: Sequence[str]) -
 
     Raises:
         CoreLLMError: One is not there, cannot be opened, or has a name that another has.
+        KeyboardInterrupt: Ctrl-C was pressed while one was opened.
     """
     from core_llm._tools.loading import load_tools  # noqa: PLC0415  # tools cost those who use them
     from core_llm._tools.manager import ToolManager  # noqa: PLC0415  # the same
@@ -51,7 +52,9 @@ def opened_tools(client: Client, named: Sequence[str], sources: Sequence[str]) -
         manager.register(*(load_tools(name) if ":" in name else client.plugin_tools(name)))
     with ExitStack() as stack:
         for name in sources:
-            stack.enter_context(client.tool_source(name)).attach(manager)
+            with ctrl_c_does(signal.default_int_handler):  # raised, so that what was begun is cleaned up
+                source = stack.enter_context(client.tool_source(name))
+            source.attach(manager)
         yield manager
 
 
@@ -125,8 +128,14 @@ def _edited(arguments: JSONObject) -> JSONObject:
 
 def call_text(name: str, arguments: JSONObject) -> str:
     """Return a call as a line: every argument in full, since a person decides by it."""
-    shown = ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in arguments.items())
-    return f"{name}({shown})"
+    shown = (f"{key if key.isidentifier() else _json(key)}={_json(value)}" for key, value in arguments.items())
+    return f"{name}({', '.join(shown)})"
+
+
+def _json(value: JSONValue) -> str:
+    """Return JSON that a person can read and that can steer nothing: what does not print is escaped."""
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
 
 
 def result_text(result: ToolResultPart) -> str:

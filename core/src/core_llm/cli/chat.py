@@ -204,9 +204,8 @@ class Conversation:
         try:
             question = as_message((line,), self._files)
             self._asking.ask([*self._messages, question], self._stop)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # at the question whether a call may run, or pressed twice
             self._output.write("\n")
-            return
         except (ConfigError, PluginError):
             raise
         except CoreLLMError as error:
