@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import socket
 import subprocess
 import sysconfig
@@ -59,6 +60,25 @@ def test_tools_are_served_through_standard_input_and_output(folder: Path) -> Non
     assert right.content == "HEY"
     assert wrong.is_error
     assert "- text: is required" in str(wrong.content)
+
+
+def test_ctrl_c_ends_the_server_at_once(folder: Path) -> None:
+    """Also while a client holds its standard input open."""
+    words = [COMMAND, "mcp", "serve", "-T", "ourtools:shout"]
+    environ = {"HOME": str(folder), "PATH": "/usr/bin:/bin"}
+    ping = b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n'
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, cwd=folder, env=environ, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(ping)
+        process.stdin.flush()
+        assert b'"id":1' in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(HANG_GUARD) == -signal.SIGINT
+        finally:
+            process.kill()
 
 
 def test_a_tool_that_needs_approval_is_left_out_unless_it_is_named(folder: Path) -> None:

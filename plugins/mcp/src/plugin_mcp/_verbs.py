@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,8 @@ def serve(  # noqa: PLR0917  # click passes them by name
     with Client() as client:
         service = MCPService(found, models=models, client=client, without_approval=without_approval)
         if address is None:
+            # The thread that reads standard input cannot be stopped, and what Ctrl-C raises would wait for it.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             anyio.run(service.run_stdio)
             return
         host, port = _address(address)
