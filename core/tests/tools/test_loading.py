@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from core_llm import InvalidRequestError, Tool, ToolCallPart, ToolContext, ToolDefinitionError, ToolManager, load_tools
 from core_llm import tool as as_tool
+
+HANG_GUARD = 60
 
 
 @pytest.fixture
@@ -76,6 +80,27 @@ def test_a_module_that_fails_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
         load_tools("broken_shelf:f")
     with pytest.raises(InvalidRequestError, match="'script_that_ends' fails to import: SystemExit: 0"):
         load_tools("script_that_ends:f")
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_single_call_that_is_cancelled_tells_its_handler(backend: str) -> None:
+    """A sync one runs in a thread, which nobody can stop but itself."""
+    runs, is_told = threading.Event(), threading.Event()
+
+    def wait(context: ToolContext[None]) -> None:
+        """Wait until it is stopped."""
+        runs.set()
+        if context.signal.wait(HANG_GUARD):
+            is_told.set()
+
+    async def use() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(ToolManager([wait]).call, ToolCallPart(id="1", name="wait", arguments={}))
+            await anyio.to_thread.run_sync(runs.wait, HANG_GUARD)
+            group.cancel_scope.cancel()
+
+    anyio.run(use, backend=backend)
+    assert is_told.wait(HANG_GUARD)
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

@@ -13,14 +13,25 @@ from functools import partial
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import httpx
 import pytest
 
-from core_llm import Client, InvalidRequestError, tool
-from core_llm.testing import FakeProvider
+from core_llm import (
+    AbortedError,
+    Callbacks,
+    Client,
+    CoreLLMError,
+    InvalidRequestError,
+    Response,
+    TextPart,
+    ToolCallPart,
+    tool,
+)
+from core_llm.testing import Delay, FakeProvider
 from plugin_mcp import MCPServer, MCPService
 
-from .helping import HANG_GUARD, at, called, texts
+from .helping import HANG_GUARD, at, called, eventually, texts
 
 COMMAND = str(Path(sysconfig.get_path("scripts")) / "core-llm")
 TOOLS = '''
@@ -162,6 +173,35 @@ def test_models_are_served_through_one_tool() -> None:
     assert right.content == "Blue."
     assert wrong.is_error
     assert "model must be one of fake:small" in str(wrong.content)
+
+
+def test_an_answer_that_was_cut_is_not_passed_off_as_whole() -> None:
+    """Who asked a model through the tool has only the text to go by."""
+    cut = Response(provider="fake", model="small", parts=(TextPart(text="The sky is"),), finish_reason="length")
+    with Client(providers=[FakeProvider(cut)]) as client:
+        service = MCPService(models=["fake:small"], client=client)
+        [result] = called(service.manager, ("ask_model", {"model": "fake:small", "prompt": "Sky?"}))
+    assert result.content == "The sky is\n\n[fake:small did not finish this answer: length]"
+
+
+def test_a_cancelled_call_stops_the_model() -> None:
+    """Its answer would be paid for, and read by nobody."""
+    provider = FakeProvider([*(Delay(0.05) for _ in range(1200)), "Blue."])
+    ask = ToolCallPart(id="1", name="ask_model", arguments={"model": "fake:small", "prompt": "Sky?"})
+    ended: list[CoreLLMError] = []
+    told = Callbacks(on_error=lambda error, _recoverable: ended.append(error))
+    with Client(providers=[provider], callbacks=told) as client:
+        service = MCPService(models=["fake:small"], client=client)
+
+        async def use() -> None:
+            async with anyio.create_task_group() as group:
+                group.start_soon(service.manager.call, ask)
+                await anyio.to_thread.run_sync(eventually, lambda: provider.requests)
+                group.cancel_scope.cancel()
+
+        anyio.run(use)
+        eventually(lambda: ended)
+    assert isinstance(ended[0], AbortedError)
 
 
 def test_a_service_can_be_mounted_and_is_careful_by_itself() -> None:

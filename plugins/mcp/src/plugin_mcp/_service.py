@@ -10,9 +10,10 @@ import hmac
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-from core_llm import Client, InvalidRequestError, Message, Tool, ToolCallPart, ToolManager
+from core_llm import Client, InvalidRequestError, Message, Signal, Tool, ToolCallPart, ToolContext, ToolManager
 from core_llm.wire import JSONObject
 from plugin_mcp._content import blocks_of
 from plugin_mcp._settings import is_loopback
@@ -30,6 +31,8 @@ App = Callable[[MutableMapping[str, object], Receive, Send], Awaitable[None]]
 ASK_MODEL = "ask_model"
 MODEL_SECONDS = 1800.0
 """How long a model may take; its client's own limits are usually shorter."""
+NOT_WHOLE = ("length", "content_filter", "error")
+"""Reasons for which an answer ends before its end, which a client cannot tell from its text."""
 PATH = "/mcp"
 
 
@@ -192,13 +195,16 @@ def _model_tool(client: Client, models: Sequence[str]) -> Tool[..., object]:
     for model in models:
         client.provider(model.partition(":")[0])  # what cannot be asked is said now
 
-    def ask(**arguments: object) -> str:
+    def ask(signal: Signal, **arguments: object) -> str:
         model, prompt, system = (arguments.get(name) for name in ("model", "prompt", "system"))
         if model not in models or not isinstance(prompt, str) or not isinstance(system, str | None):
             msg = f"model must be one of {', '.join(models)}, prompt a text, and system a text if it is given"
             raise InvalidRequestError(msg)
         said = [Message.user(prompt)] if system is None else [Message.system(system), Message.user(prompt)]
-        return client.generate(str(model), said).text
+        response = client.generate(str(model), said, signal=signal)
+        if (reason := response.finish_reason) not in NOT_WHOLE:
+            return response.text
+        return f"{response.text}{response.refusal or ''}\n\n[{model} did not finish this answer: {reason}]"
 
     parameters: JSONObject = {
         "type": "object",
@@ -210,9 +216,18 @@ def _model_tool(client: Client, models: Sequence[str]) -> Tool[..., object]:
         "required": ["model", "prompt"],
         "additionalProperties": False,
     }
-    return Tool.from_schema(
-        ASK_MODEL, parameters, ask, description="Ask a language model.", timeout=MODEL_SECONDS, max_retries=0
+    description = "Ask a language model."
+    return _ModelTool(
+        ask, name=ASK_MODEL, parameters=parameters, description=description, timeout=MODEL_SECONDS, max_retries=0
     )
+
+
+class _ModelTool(Tool[..., object]):
+    """Asks a model until the client cancels the call."""
+
+    def bind(self, call: ToolCallPart, context: ToolContext[object]) -> partial[object]:
+        """Return what asks the model; the signal is the call's, whatever the arguments hold."""
+        return partial(super().bind(call, context), signal=context.signal)
 
 
 def _guarded(app: App, token: str) -> App:
