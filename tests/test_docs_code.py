@@ -8,6 +8,7 @@ comments before it, which no reader sees:
     <!-- server: SCENARIO, ... --> what the server does with the next requests, see SCENARIOS
     <!-- raises: ERROR -->         the block raises that error
     <!-- prints -->                the block is what the Python block before it printed
+    <!-- prints: in any order -->  the same, with its lines in whatever order
     <!-- not run: REASON -->       the block cannot run here
     <!-- fails -->                 the last command of a block for the shell fails
     <!-- shows -->                 the block is among what the shell block before it printed
@@ -166,7 +167,9 @@ class Reader:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(self.with_server(block.code), encoding="utf-8")
         elif "prints" in directives:
-            assert lines_of(self.printed) == lines_of(block.code), f"{shown(self.page)}:{block.line}"
+            arranged = sorted if directives["prints"] == "in any order" else list
+            printed, promised = arranged(lines_of(self.printed)), arranged(lines_of(block.code))
+            assert printed == promised, f"{shown(self.page)}:{block.line}"
         elif "install" in directives:
             self.install(self.folder / directives["install"])
         elif block.language == "python" and "not run" not in directives:
