@@ -201,13 +201,17 @@ def test_a_plugin_sees_the_calls_of_a_run_and_of_no_other() -> None:
 
 
 def test_an_observer_that_fails_harms_no_run(caplog: pytest.LogCaptureFixture) -> None:
-    """Neither one that cannot be made nor one that raises; both are in the log."""
+    """Neither one that cannot be made, nor what is no observer, nor one that raises; all are in the log."""
 
     class Raising(ToolObserver):
         def on_tool_start(self, call: ToolCallPart) -> None:
             raise ValueError(call.name)
 
-    plugins = (plugin(observe_tools=lambda: 1 / 0), plugin(observe_tools=lambda model: Raising() if model else None))
+    plugins = (
+        plugin(observe_tools=lambda: 1 / 0),
+        plugin(observe_tools=lambda: "nobody"),
+        plugin(observe_tools=lambda model: Raising() if model else None),
+    )
     answers = (calls(("weather", {"city": "Oslo"})), "Done.")
     with (
         caplog.at_level(logging.WARNING, "core_llm"),
@@ -218,5 +222,5 @@ def test_an_observer_that_fails_harms_no_run(caplog: pytest.LogCaptureFixture) -
 
     assert [record.getMessage().partition(" ")[2] for record in caplog.records] == [
         "object (given to the client) failed to observe the tools of a run of fake:model",
-        "observer of tools failed",
+        *["observer of tools failed"] * 3,  # two calls of what is no observer, and the one that raises
     ]

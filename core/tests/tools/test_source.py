@@ -304,8 +304,11 @@ def test_two_plugins_with_one_source_and_one_that_fails_are_named() -> None:
     """Nobody guesses which one was meant."""
     finds = [plugin(lambda name: Shelf() if name == "shelf" else None) for _ in range(2)]
     broken = plugin(lambda name: 1 / 0 if name == "broken" else None)
-    with Client(plugins=[*finds, broken]) as client:
+    junk = plugin(lambda name: "what?" if name == "junk" else None)
+    with Client(plugins=[*finds, broken, junk]) as client:
         with pytest.raises(InvalidRequestError, match=r"'shelf' are offered by Simple.* and Simple"):
             client.tool_source("shelf")
+        with pytest.raises(PluginError, match=r"core_llm_find_tool_source returns .* in place of a ToolSource"):
+            client.tool_source("junk")
         with pytest.raises(PluginError, match="failed when asked for the tools of 'broken': ZeroDivisionError"):
             client.tool_source("broken")

@@ -80,7 +80,7 @@ def find_tool_source(registry: PluginRegistry, name: str) -> ToolSource:
 
     Raises:
         InvalidRequestError: No plugin has it, or two have.
-        PluginError: A plugin fails.
+        PluginError: A plugin fails, or returns what is none.
     """
     found: list[tuple[str, ToolSource]] = []
     for hook in registry.implementations("core_llm_find_tool_source"):
@@ -91,8 +91,12 @@ def find_tool_source(registry: PluginRegistry, name: str) -> ToolSource:
         except Exception as error:  # noqa: BLE001  # a plugin may raise anything
             cause = RedactedCause.of(error)
             raise PluginError(f"{hook.label} failed when asked for the tools of {name!r}: {cause}") from cause
-        if source is not None:
-            found.append((hook.label, cast("ToolSource", source)))
+        if source is None:
+            continue
+        if not isinstance(source, ToolSource):
+            what = f"core_llm_find_tool_source returns {shown(source)} in place of a ToolSource"
+            raise PluginError(f"{hook.label}: {what}")
+        found.append((hook.label, source))
     if len(found) > 1:
         raise InvalidRequestError(f"tools of {name!r} are offered by {' and '.join(label for label, _ in found)}")
     if not found:

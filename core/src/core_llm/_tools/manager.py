@@ -173,21 +173,21 @@ class ToolManager:
     def tell_start(self, call: ToolCallPart, others: Sequence[ToolObserver] = ()) -> None:
         """Tell the observers, and others who observe only the run, that a call begins."""
         for observer in (*self._observers, *others):
-            _told(observer.on_tool_start, call)
+            _tell(observer, "on_tool_start", call)
 
     def tell_end(self, call: ToolCallPart, result: ToolResultPart, others: Sequence[ToolObserver] = ()) -> None:
         """Tell them of a result."""
         for observer in (*self._observers, *others):
-            _told(observer.on_tool_end, call, result)
+            _tell(observer, "on_tool_end", call, result)
 
     def tell_error(self, call: ToolCallPart, error: Exception, others: Sequence[ToolObserver] = ()) -> None:
         """Tell them of a failure."""
         for observer in (*self._observers, *others):
-            _told(observer.on_tool_error, call, error)
+            _tell(observer, "on_tool_error", call, error)
 
 
-def _told(tell: Callable[..., None], *what: object) -> None:
+def _tell(observer: ToolObserver, method: str, *what: object) -> None:
     try:
-        tell(*what)
+        getattr(observer, method)(*what)  # looked up in here: what a plugin returned may be no observer at all
     except Exception:  # noqa: BLE001  # whoever watches must not harm what is watched
         logger.exception("an observer of tools failed")
