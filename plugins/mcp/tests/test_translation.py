@@ -73,8 +73,9 @@ def test_structured_content_is_told_where_there_is_no_other() -> None:
     """A result that has nothing but structure goes to the model as JSON."""
     result = types.CallToolResult(content=[], structured_content={"a": [1, "é"]})
     assert result_of(result, "c", "n", 100).content == '{"a": [1, "é"]}'
-    with pytest.raises(TooLargeError):
-        result_of(result, "c", "n", 5)
+    with pytest.raises(TooLargeError) as caught:
+        result_of(result, "c", "n", 15)
+    assert caught.value.size == 16
 
 
 def test_results_of_ours_become_content() -> None:

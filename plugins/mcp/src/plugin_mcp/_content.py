@@ -79,8 +79,8 @@ def result_of(result: types.CallToolResult, call_id: str, name: str, limit: int)
     content: str | Parts = parts
     if not parts and result.structured_content is not None:
         content = json.dumps(result.structured_content, ensure_ascii=False)
-        if len(content) > limit:
-            raise TooLargeError(len(content))
+        if (size := len(content.encode())) > limit:
+            raise TooLargeError(size)
     elif all(isinstance(part, TextPart) for part in parts):
         content = "\n".join(part.text for part in parts if isinstance(part, TextPart))
     return ToolResultPart(tool_call_id=call_id, name=name, content=content, is_error=result.is_error)
