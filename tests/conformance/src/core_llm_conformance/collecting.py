@@ -117,6 +117,10 @@ class SuiteClass(pytest.Class):
     def _tests(self) -> dict[str, tuple[str, Callable[..., object]]]:
         return dict(tests_of(self.suite.cls))
 
+    @cached_property
+    def _xfails(self) -> dict[str, Xfail]:
+        return xfails_of(self.suite.cls)
+
     def _changed(self, items: Sequence[pytest.Function]) -> list[str]:
         arguments = {
             name: each.argument if (each := each_of(test)) else None for name, (_, test) in self._tests.items()
@@ -127,7 +131,7 @@ class SuiteClass(pytest.Class):
     def _unknown(self, items: Sequence[pytest.Function]) -> list[str]:
         unsure = {_base_name(item) for item in items if _case_id(item) == NOT_FOUND}
         ids = {item.name for item in items if _case_id(item) != NOT_APPLICABLE}
-        ids |= {name for name in xfails_of(self.suite.cls) if name.partition("[")[0] in unsure}
+        ids |= {name for name in self._xfails if name.partition("[")[0] in unsure}
         return unknown_xfails(self.suite.cls, ids)
 
     def _told(self) -> str:
@@ -139,8 +143,7 @@ class SuiteClass(pytest.Class):
         suite = self.suite
         name = _base_name(item)
         layer, test = self._tests[name]
-        xfails = xfails_of(suite.cls)
-        xfail = xfails.get(item.name) or xfails.get(name)
+        xfail = self._xfails.get(item.name) or self._xfails.get(name)
         result = _result(item, layer, test, xfail)
         suite.expected[item.name] = result
         item.stash[TEST] = SuiteTest(suite, result, xfail)

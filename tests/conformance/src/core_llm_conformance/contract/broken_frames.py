@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -25,12 +24,12 @@ from core_llm.wire import Frame, Framing
 from core_llm_conformance.contract.guard import HangingError, guarded
 from core_llm_conformance.contract.purity import ERRORS, decode
 from core_llm_conformance.contract.samples import Answer, answers
-from core_llm_conformance.contract.sending import leaves
 from core_llm_conformance.failure import fail
+from core_llm_conformance.faults.framed import DISCRIMINATORS, discriminator
 from core_llm_conformance.replay import Replay, ReplayAnswer, ReplayTransport
 from core_llm_conformance.target import Target
 
-Steps = tuple[str, ...]
+Steps = tuple[str | int, ...]
 ODD: Mapping[str, object] = {
     "null": None,
     "a text": "odd",
@@ -41,6 +40,8 @@ ODD: Mapping[str, object] = {
 }
 """What a field is replaced with."""
 MISSING = "missing"
+ABSENT = (MISSING, "null")
+CHANGES = (MISSING, *ODD)
 UNGUARDED = (AttributeError, TypeError, KeyError, IndexError, NameError, UnboundLocalError, RecursionError)
 """What reading without a guard ends in."""
 GARBAGE: Mapping[str, bytes] = {
@@ -91,11 +92,6 @@ class Odd:
     number: int
     frames: tuple[Frame, ...]
 
-    @property
-    def is_absent(self) -> bool:
-        """Whether the field is null or missing."""
-        return self.what.endswith(("is null", MISSING))
-
 
 def as_body(frames: Sequence[Frame], framing: Framing) -> bytes:
     """Return frames as the bytes that they would come in."""
@@ -113,22 +109,19 @@ def _event(frame: Frame) -> bytes:
     return name + b"".join(b"data: " + line + b"\n" for line in frame.data.split(b"\n")) + b"\n"
 
 
-def odd_answers(found: Iterator[Answer]) -> Iterator[tuple[Answer, Odd]]:
-    """Yield every answer with one field changed; a field of the same place and frame's shape only once."""
+def odd_answers(found: Iterator[Answer], changes: Sequence[str] = CHANGES) -> Iterator[tuple[Answer, Odd]]:
+    """Yield every answer with one field changed; a field of the same place, in objects of the same kinds, only once."""
     seen: set[tuple[object, ...]] = set()
     for answer in found:
         frames = answer.frames or (Frame(answer.body),)
-        for number, frame in enumerate(frames):
-            value = _parsed(frame.data)
-            if not isinstance(value, dict):
-                continue
-            shape = tuple(sorted({_kind_of(path) for path, _ in leaves(value)}))
-            for path in _places(value):
-                key = (answer.mode, frame.event, shape, _kind_of(path))
-                if key in seen:
-                    continue
-                seen.add(key)
-                yield from ((answer, _changed(frames, number, value, path, how)) for how in (MISSING, *ODD))
+        values = [_parsed(frame.data) for frame in frames]
+        words = tuple(dict.fromkeys((*DISCRIMINATORS, discriminator(values) or "")))
+        for number, value in enumerate(values):
+            for path, place in _places(value, words) if isinstance(value, dict) else ():
+                key = (answer.mode, frames[number].event, place)
+                if key not in seen:
+                    seen.add(key)
+                    yield from ((answer, _changed(frames, number, value, path, how)) for how in changes)
 
 
 def _parsed(data: bytes) -> Any:  # noqa: ANN401  # JSON
@@ -138,35 +131,46 @@ def _parsed(data: bytes) -> Any:  # noqa: ANN401  # JSON
         return None
 
 
-def _kind_of(path: Steps) -> Steps:
-    """Return a path without the positions in lists, which say nothing of what a field is."""
-    return tuple("*" if step.isdigit() else step for step in path)
+def _places(
+    value: Any,  # noqa: ANN401  # JSON
+    words: Sequence[str],
+    path: Steps = (),
+    around: tuple[object, ...] = (),
+) -> Iterator[tuple[Steps, object]]:
+    """Yield the path of everything in a value, and what tells its place from others.
 
-
-def _places(value: object, path: Steps = ()) -> Iterator[Steps]:
-    """Yield the path of everything in a value: what holds others, and what does not."""
+    That is the way there without positions in lists, and of each object on it the names of its fields and what it says
+    it is, in the fields `words`: a decoder reads the same field of two kinds of objects in two places.
+    """
+    if isinstance(value, dict):
+        kinds = tuple(value[word] for word in words if isinstance(value.get(word), str))
+        around = (*around, tuple(sorted(value)), kinds)
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for name, one in inner:
-        yield (*path, str(name))
-        yield from _places(one, (*path, str(name)))
+    for step, one in inner:
+        place = (*around, step if isinstance(step, str) else "*")
+        yield (*path, step), place
+        yield from _places(one, words, (*path, step), place)
 
 
 def _changed(frames: Sequence[Frame], number: int, value: object, path: Steps, how: str) -> Odd:
-    changed = deepcopy(value)
-    holder: Any = changed
-    for step in path[:-1]:
-        holder = holder[int(step) if isinstance(holder, list) else step]
-    last: Any = int(path[-1]) if isinstance(holder, list) else path[-1]
-    if how == MISSING:
-        del holder[last]
-    else:
-        holder[last] = ODD[how]
-    frame = Frame(json.dumps(changed).encode(), frames[number].event)
+    frame = Frame(json.dumps(_with(value, path, how)).encode(), frames[number].event)
     return Odd(
-        f"{'.'.join(path)} {'is ' if how != MISSING else ''}{how}",
+        f"{'.'.join(map(str, path))} {'is ' if how != MISSING else ''}{how}",
         number,
         (*frames[:number], frame, *frames[number + 1 :]),
     )
+
+
+def _with(value: Any, path: Steps, how: str) -> object:  # noqa: ANN401  # JSON
+    """Return a value with one place in it changed; what is beside the way there is not copied."""
+    changed, step, rest = value.copy(), path[0], path[1:]
+    if rest:
+        changed[step] = _with(value[step], rest, how)
+    elif how == MISSING:
+        del changed[step]
+    else:
+        changed[step] = ODD[how]
+    return changed
 
 
 class _Player:
@@ -251,9 +255,7 @@ def check_fields_are_read_with_guards(target: Target) -> None:
         ConformanceFailure: It stumbles: the user would read of an AttributeError.
     """
     rule = "a field that is null or missing is passed over, or is an error that says what is missing"
-    for answer, odd in odd_answers(answers(target)):
-        if not odd.is_absent:
-            continue
+    for answer, odd in odd_answers(answers(target), ABSENT):
         changed = Answer(
             answer.name,
             answer.mode,

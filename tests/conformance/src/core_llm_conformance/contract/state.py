@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from core_llm import CoreLLMError, Request, StreamEvent
 from core_llm.wire import Decoder, WireFormat, WireRequest
-from core_llm_conformance.contract.broken_frames import odd_answers
+from core_llm_conformance.contract.broken_frames import ABSENT, odd_answers
 from core_llm_conformance.contract.purity import all_classes, made_wires, runs
 from core_llm_conformance.contract.samples import Answer, Decoded, answers, decoded, facts_of, requests
 from core_llm_conformance.contract.sources import TESTS, is_own, wires_of
@@ -102,9 +102,8 @@ def check_made_up_values_are_stable(target: Target) -> None:
         ConformanceFailure: They are not: what stands in for the field is made of chance, or of what came before.
     """
     rule = "what a decoder makes up for a missing field depends on the answer alone: a retry, a replay makes the same"
-    for answer, odd in odd_answers(answer for answer in answers(target) if answer.mode == "stream"):
-        if not odd.is_absent:
-            continue
+    streams = (answer for answer in answers(target) if answer.mode == "stream")
+    for answer, odd in odd_answers(streams, ABSENT):
         wire = target.loaded.wire(answer.request.model)
         first, second = (decoded(wire.decoder(answer.request), odd.frames) for _ in range(2))
         if first != second:

@@ -21,6 +21,9 @@ from core_llm_conformance.cuts import Cut
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _NO_SPACE = re.compile(r"[^\s,]")
+_KIND = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*")
+DISCRIMINATORS = ("type", "event", "event_type", "object", "kind", "@type")
+"""The fields that usually say what an object is, on the wires that have such a field."""
 BLANK_LINES = (b"\n\n", b"\r\n\r\n", b"\r\r")
 
 Change = Callable[[JsonValue], JsonValue]
@@ -169,6 +172,22 @@ def with_leaf(value: JsonValue, path: Sequence[str | int], new: JsonValue) -> Js
         return {name: with_leaf(item, rest, new) if name == step else item for name, item in value.items()}
     assert isinstance(value, list)
     return [with_leaf(item, rest, new) if number == step else item for number, item in enumerate(value)]
+
+
+def discriminator(values: Iterable[JsonValue]) -> str | None:
+    """Return the field that says of every object of the stream what it is; None if there is none.
+
+    One of another name than usual must say different things of different objects, or else it could be an id.
+    """
+    objects = [value for value in values if isinstance(value, dict)]
+    said = {field: [value.get(field) for value in objects] for field in (objects[0] if objects else ())}
+    kinds = {
+        field: values
+        for field, values in said.items()
+        if all(isinstance(value, str) and _KIND.fullmatch(value) for value in values)
+    }
+    usual = (field for field in DISCRIMINATORS if field in kinds)
+    return next(usual, None) or next((field for field in kinds if len(set(map(str, kinds[field]))) > 1), None)
 
 
 def _sse_piece(raw: bytes) -> Piece:

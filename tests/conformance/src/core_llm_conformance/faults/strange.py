@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from core_llm import StreamInterruptedError, ToolCallPart
 from core_llm_conformance import cuts
 from core_llm_conformance.faults import rules
-from core_llm_conformance.faults.framed import Framed, Piece, leaves, with_leaf
+from core_llm_conformance.faults.framed import Framed, Piece, discriminator, leaves, with_leaf
 from core_llm_conformance.faults.rules import Broken, Played
 from core_llm_conformance.faults.same import MARK, content_of, same_answer, same_response
 from core_llm_conformance.faults.subject import Subject
@@ -19,9 +19,6 @@ from core_llm_conformance.faults.trials import Judge, Trial, run, subjects
 from core_llm_conformance.scenario import Shown
 from core_llm_conformance.target import Target
 
-DISCRIMINATORS = ("type", "event", "event_type", "object", "kind", "@type")
-"""The fields that usually say what an object is, on the wires that have such a field."""
-_KIND = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*")
 _REASON = re.compile(r"reason|status|stop", re.IGNORECASE)
 NOTE: JsonValue = {"note": ["a later version", {"of": "this API"}], "count": 1}
 
@@ -57,7 +54,7 @@ def _event_trial(subject: Subject, fault: str, spoilt: Framed, at: int) -> Trial
 
 def unknown_pieces(framed: Framed) -> dict[str, Piece]:
     """Return frames that nobody knows, in the style of the wire."""
-    field = discriminator(framed)
+    field = discriminator([piece.value for piece in framed.pieces])
     name = f"{MARK}.happened"
     value: JsonValue = {MARK: NOTE} if field is None else {field: name, MARK: NOTE}
     said = "an object of unknown fields" if field is None else f"an object of an unknown {field!r}"
@@ -65,22 +62,6 @@ def unknown_pieces(framed: Framed) -> dict[str, Piece]:
     if framed.framing == "sse":
         pieces["an event of an unknown name"] = framed.piece({MARK: NOTE}, name)
     return pieces
-
-
-def discriminator(framed: Framed) -> str | None:
-    """Return the field that says of every object of the stream what it is; None if there is none.
-
-    One of another name than usual must say different things of different objects, or else it could be an id.
-    """
-    objects = [piece.value for piece in framed.pieces if isinstance(piece.value, dict)]
-    said = {field: [value.get(field) for value in objects] for field in (objects[0] if objects else ())}
-    kinds = {
-        field: values
-        for field, values in said.items()
-        if all(isinstance(value, str) and _KIND.fullmatch(value) for value in values)
-    }
-    usual = (field for field in DISCRIMINATORS if field in kinds)
-    return next(usual, None) or next((field for field in kinds if len(set(map(str, kinds[field]))) > 1), None)
 
 
 def check_unknown_fields(target: Target, shown: Shown) -> None:
