@@ -298,19 +298,20 @@ class ChoicesMixed(ChatDecoder):
 
 @bug(
     "wire-quirks, Anthropic: thinking between calls",
+    "test_message_goes_back[reasoning_replay-stream]",
+    says="c2VhbC0z",
     subtle=True,
-    missed="no cassette of the twins thinks twice in one answer",
 )
 class ThoughtsJoined(ZenithDecoder):
-    """What is thought after some text joins what was thought before it."""
-
-    _has_thought = False
+    """What is thought after some text joins what was thought before it, and there is one signature for both."""
 
     def feed_object(self, line: JSONObject) -> Sequence[StreamEvent]:
         """Take a line."""
-        if line.get("line") == "think" and self._has_thought and self.parts._open == {}:
-            return ()
-        self._has_thought = self._has_thought or line.get("line") == "say"
+        match line.get("line"):
+            case "think":
+                return self.parts.reasoning(as_text(line.get("words")), "thoughts")
+            case "seal":
+                return self.parts.state("reasoning", {"seal": line.get("seal")}, "thoughts")
         return super().feed_object(line)
 
 

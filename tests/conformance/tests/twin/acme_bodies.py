@@ -6,6 +6,7 @@ import json
 
 from pydantic import JsonValue
 
+from core_llm_conformance.documented import usual
 from core_llm_conformance.documented.said import Called, Failed, JsonObject, Said
 from core_llm_conformance.documented.usual import MODELS, VECTORS
 
@@ -13,6 +14,7 @@ ID = "chatcmpl-1"
 MODEL = "acme-1"
 REASONS = {"stop": "stop", "length": "length", "tool_calls": "tool_calls", "content_filter": "stop"}
 """A refusal ends with ``stop`` on this wire."""
+ANSWERS = usual.ANSWERS
 JSON_TYPE = {"content-type": "application/json"}
 STREAM_TYPE = {"content-type": "text/event-stream; charset=utf-8"}
 

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from core_llm import Provider
 from core_llm_conformance.applicability import may_show
-from core_llm_conformance.documented.usual import ANSWERS, ERRORS, MODELS, VECTORS
+from core_llm_conformance.documented.usual import ERRORS, MODELS, VECTORS
 from core_llm_conformance.recording.descriptions import Description, Reply, Turn
 from core_llm_conformance.scenario import Scenario
 from core_llm_conformance.scenarios import ALL
@@ -46,7 +46,7 @@ def _turns(scenario: Scenario, bodies: ModuleType) -> list[Turn]:
 
 
 def _answering(name: str, number: int, bodies: ModuleType) -> Turn:
-    said = ANSWERS[name][number]
+    said = bodies.ANSWERS[name][number]
     stream = Reply(bodies.streamed(said), headers=bodies.STREAM_TYPE)
     expected = said.expected(raw=bodies.REASONS[said.finish], answer_id=bodies.ID, model=bodies.MODEL)
     return Turn(stream=stream, plain=_json(bodies, bodies.plain(said)), expected=expected)

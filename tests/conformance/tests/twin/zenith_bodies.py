@@ -3,15 +3,44 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field, replace
 
+from core_llm_conformance.documented import usual
 from core_llm_conformance.documented.said import Failed, JsonObject, Said
 from core_llm_conformance.documented.usual import MODELS, VECTORS
+from core_llm_conformance.walk.expected import Expected
 
 ID = "answer-1"
 MODEL = "zenith-1"
 REASONS = {"stop": "done", "length": "full", "tool_calls": "tools", "content_filter": "declined"}
 JSON_TYPE = {"content-type": "application/json"}
 STREAM_TYPE = {"content-type": "application/x-ndjson"}
+
+
+@dataclass(frozen=True, slots=True)
+class Twice(Said):
+    """An answer in which the model thinks twice; what it said `first` goes before."""
+
+    first: Said = field(default_factory=Said)
+
+    def expected(self, *, raw: str | None = None, answer_id: str | None = None, model: str | None = None) -> Expected:
+        """Return what a plugin has to make of both together."""
+        last = Said.expected(self, raw=raw, answer_id=answer_id, model=model)
+        return replace(last, text=self.first.text + self.text, reasoning=self.first.reasoning + self.reasoning)
+
+
+_CALLING, _RAIN = usual.ANSWERS["reasoning_replay"]
+_FIRST = Said("Let me see. ", reasoning="An umbrella is for rain. ", seal="c2VhbC0z+/w=")
+_THINKING_TWICE = Twice(
+    calls=_CALLING.calls,
+    finish=_CALLING.finish,
+    reasoning=_CALLING.reasoning,
+    seal=_CALLING.seal,
+    counts=_CALLING.counts,
+    thought=_CALLING.thought,
+    first=_FIRST,
+)
+ANSWERS = {**usual.ANSWERS, "reasoning_replay": (_THINKING_TWICE, _RAIN)}
 
 
 def plain(said: Said) -> bytes:
@@ -56,18 +85,21 @@ def token_count() -> bytes:
 
 
 def _lines(said: Said) -> list[JsonObject]:
-    lines: list[JsonObject] = [_opening()]
-    lines += [{"line": "think", "words": piece} for piece in said.thoughts]
+    first = _content(said.first) if isinstance(said, Twice) else []
+    end: JsonObject = {"line": "close", "why": REASONS[said.finish], "count": _count(said)}
+    return [_opening(), *first, *_content(said), end]
+
+
+def _content(said: Said) -> list[JsonObject]:
+    lines: list[JsonObject] = [{"line": "think", "words": piece} for piece in said.thoughts]
     lines += [{"line": "seal", "seal": said.seal}] if said.seal else []
     lines += [{"line": "say", "words": piece} for piece in said.pieces]
     lines += [{"line": "decline", "words": said.refusal}] if said.refusal else []
     lines += [{"line": "cite", "page": {"address": said.source, "name": "The prize"}}] if said.source else []
     for call in said.calls:
         lines.append({"line": "call", "ref": call.id, "tool": call.name})
-        middle = len(call.arguments) // 2
-        for piece in (call.arguments[:middle], call.arguments[middle:]):
-            lines += [{"line": "input", "ref": call.id, "piece": piece}] if piece else []
-    return [*lines, {"line": "close", "why": REASONS[said.finish], "count": _count(said)}]
+        lines += [{"line": "input", "ref": call.id, "piece": piece} for piece in call.pieces]
+    return lines
 
 
 def _opening() -> JsonObject:
