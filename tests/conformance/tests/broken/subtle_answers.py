@@ -151,6 +151,71 @@ class LineEndsTidied(ZenithDecoder):
         return super().feed_object({**line, "words": words.replace("\r\n", "\n")} if isinstance(words, str) else line)
 
 
+@bug("the exchanges: the end of a paragraph is a piece", EXACT, says="text is", subtle=True)
+class BlankPiecesDropped(ZenithDecoder):
+    """A piece that is white space alone is taken for an empty one."""
+
+    def feed_object(self, line: JSONObject) -> Sequence[StreamEvent]:
+        """Take a line."""
+        words = line.get("words")
+        return () if isinstance(words, str) and not words.strip() else super().feed_object(line)
+
+
+@bug("the exchanges: a word said twice", EXACT, says="text is", subtle=True)
+class RepetitionsDropped(ChatDecoder):
+    """A frame that is the same as the one before is taken for that one, sent again."""
+
+    _before = b""
+
+    def feed(self, frame: Frame) -> Sequence[StreamEvent]:
+        """Take a frame."""
+        before, self._before = self._before, frame.data
+        return () if frame.data == before else super().feed(frame)
+
+
+@bug("the design: a text is the model's", EXACT, says="text is", subtle=True)
+class ControlsDropped(ZenithDecoder):
+    """Characters that nobody sees are left out."""
+
+    def feed_object(self, line: JSONObject) -> Sequence[StreamEvent]:
+        """Take a line."""
+        words = line.get("words")
+        kept = "".join(c for c in words if c.isspace() or c.isprintable()) if isinstance(words, str) else words
+        return super().feed_object({**line, "words": kept})
+
+
+@bug("the design: `model` is the one that answers", EXACT, says="model is", subtle=True)
+class OwnerLeftOut(ChatDecoder):
+    """The model's name is what follows the last slash in it."""
+
+    def close(self) -> Sequence[StreamEvent]:
+        """End the answer."""
+        self.model = (self.model or "").rpartition("/")[2] or None
+        return super().close()
+
+
+@bug("the design: the name of a tool is the caller's", CALLS_EXACT, says="the name of the calls is", subtle=True)
+class NamesInSnakeCase(ZenithDecoder):
+    """A tool is called by what its name would be in Python."""
+
+    def close(self) -> Sequence[StreamEvent]:
+        """End the calls."""
+        return [_changed(event, self._in_snake_case) for event in super().close()]
+
+    @staticmethod
+    def _in_snake_case(call: ToolCallPart) -> ToolCallPart:
+        return call.model_copy(update={"name": call.name.lower().replace("-", "_")})
+
+
+@bug("the design: an id has no form", CALLS_EXACT, says="the id of the calls is", subtle=True)
+class LongIdsCut(ZenithDecoder):
+    """An id is cut to what another provider would take."""
+
+    def close(self) -> Sequence[StreamEvent]:
+        """End the calls."""
+        return [_changed(event, lambda call: call.model_copy(update={"id": call.id[:40]})) for event in super().close()]
+
+
 @bug("the design: arguments are what the model wrote", CALLS_EXACT, says="arguments", subtle=True)
 class NumbersAsFloats(ZenithDecoder):
     """Numbers in arguments are floats, and a long id loses its last digits."""

@@ -6,8 +6,9 @@ A decoder that is right on what was recorded may still tidy a text, round a numb
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import pairwise
 
 from pydantic import JsonValue
 
@@ -21,8 +22,15 @@ from core_llm_conformance.faults.trials import Judge, Trial, run, subjects
 from core_llm_conformance.scenario import Shown
 from core_llm_conformance.target import Target
 
-ODD_TEXT = " \n e\u0301 &amp; <b>%41</b> \\u0041 \"'\r\n\t\u2028\U0001f1f3\U0001f1f4\N{NO-BREAK SPACE} "
-"""White space on both sides, letters that can be composed, and what looks as if it were escaped."""
+ODD_TEXT = (
+    " \n e\u0301 &amp; <b>%41</b> \\u0041\\n \"'\r\n\t\u2028\U0001f1f3\U0001f1f4"
+    "\N{ZERO WIDTH SPACE}\a\N{NO-BREAK SPACE} "
+)
+"""White space on both sides, letters that can be composed, what looks as if it were escaped, and what nobody sees."""
+ODD_PIECES = ("\n\n", "0", "null", "[DONE]")
+"""Pieces of a text that look like nothing, or like an end, to who asks no further."""
+ODD_NAME = "Get-Weather_2"
+ODD_ID = "call/Of+Any.Form=|and-longer-than-sixty-four-characters-since-nobody-has-said-that-it-is-not"
 BRACE: dict[str, JsonValue] = {f"{MARK}_brace": "}"}
 """Comes first in the arguments: who counts brackets finds them closed in the middle."""
 ODD_ARGUMENTS: dict[str, JsonValue] = {
@@ -35,38 +43,58 @@ ODD_ARGUMENTS: dict[str, JsonValue] = {
     f"{MARK}_text": 'é "\\u00e9" {',
 }
 SHORTEST = 4
-"""Characters of an id or a model's name that is told from other words."""
+"""Characters of an id, a tool's or a model's name that is told from other words."""
 
 
 def check_values_are_exact(target: Target, shown: Shown) -> None:
-    """Check that an answer with other texts, arguments, id and model comes to exactly those.
+    """Check that an answer with other texts, calls, id and model comes to exactly those.
 
     Raises:
         ConformanceFailure: Something was changed, or is not what the answer says.
     """
     for subject in subjects(target, shown):
-        said = [*_texts(subject, "text"), *_texts(subject, "reasoning"), *_names(subject), *_arguments(subject)]
-        if trials := [*said, *rereading_trials(subject)]:
+        said = [*_texts(subject, "text"), *_texts(subject, "reasoning"), *_names(subject)]
+        if trials := [*said, *_calls(subject), *_arguments(subject), *rereading_trials(subject)]:
             run(subject, trials)
 
 
 def _texts(subject: Subject, name: str) -> Iterator[Trial]:
-    """Yield the answer with an odd text in place of its first piece and of its last."""
-    framed, grown = subject.framed, subject.grown
-    whole = getattr(subject.whole, name)
-    found: list[tuple[int, str, str]] = []
-    for at, piece in enumerate(framed.pieces):
-        before, after = getattr(grown[at], name), getattr(grown[at + 1], name)
+    """Yield the answer with an odd text in place of its first piece and of its last, and odd pieces between."""
+    found = _pieces(subject, name)
+    for at, came in {found[0][0]: found[0], found[-1][0]: found[-1]}.values() if found else ():
+        yield _said_otherwise(subject, name, {at: f"{ODD_TEXT}{came}{ODD_TEXT}"})
+    for (at, _), (following, _) in list(pairwise(found))[len(found) // 2 :][:1]:
+        for odd in ODD_PIECES:
+            yield _said_otherwise(subject, name, {at: odd})
+        yield _said_otherwise(subject, name, {at: " ha", following: " ha"})
+
+
+def _pieces(subject: Subject, name: str) -> list[tuple[int, str]]:
+    """Return the pieces of the text or the reasoning, each with its frame, where they stand there as they are."""
+    found: list[tuple[int, str]] = []
+    for at, piece in enumerate(subject.framed.pieces):
+        before, after = getattr(subject.grown[at], name), getattr(subject.grown[at + 1], name)
         came = after[len(before) :]
-        if came and after.startswith(before) and any(leaf == came for _, leaf in leaves(piece.value)):
-            found.append((at, before, came))
-    for at, before, came in {found[0][0]: found[0], found[-1][0]: found[-1]}.values() if found else ():
-        odd = f"{ODD_TEXT}{came}{ODD_TEXT}"
-        wanted = before + odd + whole[len(before) + len(came) :]
+        if came and after.startswith(before) and _has(piece.value, came):
+            found.append((at, came))
+    return found
+
+
+def _said_otherwise(subject: Subject, name: str, changes: Mapping[int, str]) -> Trial:
+    """Return the answer with another piece of the text in some frames, and with another whole text where it says it."""
+    framed, whole, wanted, known = subject.framed, getattr(subject.whole, name), "", 0
+    spoilt = framed
+    for at, odd in changes.items():
+        before, after = getattr(subject.grown[at], name), getattr(subject.grown[at + 1], name)
         piece = framed.pieces[at]
-        spoilt = framed.with_replaced(at, framed.piece(_with(piece.value, came, odd), piece.name))
-        spoilt = spoilt.with_changed(partial(_with, old=whole, new=wanted)) if whole != came else spoilt
-        yield _trial(subject, f"frame {at} says {odd!r}", spoilt, _is(name, wanted), at)
+        changed = framed.piece(_with(piece.value, after[len(before) :], odd), piece.name)
+        spoilt = spoilt.with_replaced(at, changed)
+        wanted, known = wanted + before[known:] + odd, len(after)
+    wanted += whole[known:]
+    if whole not in {getattr(subject.grown[at + 1], name)[len(getattr(subject.grown[at], name)) :] for at in changes}:
+        spoilt = spoilt.with_changed(partial(_with, old=whole, new=wanted))
+    said = " and ".join(f"frame {at} says {odd!r}" for at, odd in changes.items())
+    return _trial(subject, said, spoilt, _is(name, wanted), min(changes))
 
 
 def _names(subject: Subject) -> Iterator[Trial]:
@@ -76,7 +104,7 @@ def _names(subject: Subject) -> Iterator[Trial]:
         where = [at for at, piece in enumerate(subject.framed.pieces) if _has(piece.value, told)]
         if len(told) < SHORTEST or not where:
             continue
-        other = f"other-{told}"
+        other = f"Other/{told}"
         spoilt = subject.framed.with_changed(partial(_with, old=told, new=other))
         yield _trial(subject, f"its {name} is {other!r}", spoilt, _is(name, other), where[0])
         for at in where[1:]:
@@ -86,6 +114,18 @@ def _names(subject: Subject) -> Iterator[Trial]:
             yield _trial(
                 subject, f"its {name} is {other!r}, and later frames say none", spoilt, _is(name, other), where[0]
             )
+
+
+def _calls(subject: Subject) -> Iterator[Trial]:
+    """Yield the answer with another id and another tool in each of its calls, wherever the frames have them."""
+    for name, other in (("name", ODD_NAME), ("id", ODD_ID)):
+        told = [getattr(call, name) for call in subject.whole.tool_calls]
+        found = [at for at, piece in enumerate(subject.framed.pieces) if _has(piece.value, told[0])] if told else []
+        if not found or len(told[0]) < SHORTEST:
+            continue
+        spoilt = subject.framed.with_changed(partial(_with, old=told[0], new=other))
+        wanted = [other if one == told[0] else one for one in told]
+        yield _trial(subject, f"the {name} of a call is {other!r}", spoilt, _has_calls(name, wanted), found[0])
 
 
 def _arguments(subject: Subject) -> Iterator[Trial]:
@@ -129,6 +169,16 @@ def _is(name: str, wanted: str) -> Judge:
             return f"no answer: {played}"
         got = getattr(played.response, name)
         return None if got == wanted else f"{name} is {shortened(repr(got))}, not {shortened(repr(wanted))}"
+
+    return judge
+
+
+def _has_calls(name: str, wanted: list[str]) -> Judge:
+    def judge(played: Played) -> str | None:
+        if not played.is_success or played.response is None:
+            return f"no answer: {played}"
+        got = [getattr(call, name) for call in played.response.tool_calls]
+        return None if got == wanted else f"the {name} of the calls is {got}, not {wanted}"
 
     return judge
 

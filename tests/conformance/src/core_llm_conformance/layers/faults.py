@@ -74,7 +74,7 @@ class FaultTests(SuiteBase):
 
     @each("shown", streams)
     def test_values_are_exact(self, target: Target, shown: Shown) -> None:
-        """Texts, arguments, id and model come out as the answer says them, letter by letter."""
+        """Texts, calls, id and model come out as the answer says them, letter by letter."""
         exact.check_values_are_exact(target, shown)
 
     @each("shown", streams)
