@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from core_llm._capabilities import FEATURES, Capabilities, OnUnsupported, check_capabilities, needed_features
 from core_llm._errors import UnsupportedError
-from core_llm._messages import FilePart, Message, ToolResultPart
+from core_llm._messages import FilePart, Message, TextPart, ToolResultPart
 from core_llm._provider import Provider
 from core_llm._request import NamedToolChoice, OutputSchema, Request, Settings, ToolChoice, ToolSpec
 from core_llm.wire.chat_completions import ChatCompletions
@@ -110,6 +110,15 @@ def test_what_is_declared_unsupported_is_refused_before_it_is_sent() -> None:
         "on_unsupported='drop' or 'send'"
     )
     assert (caught.value.feature, caught.value.provider, caught.value.model) == ("image_input", "acme", "small")
+
+
+def test_a_file_in_a_result_is_refused_too() -> None:
+    """What a tool hands to the model is read by the model, as what the user hands to it."""
+    result = ToolResultPart(tool_call_id="call_1", content=(TextPart(text="See:"), picture("image/png")))
+    request = PLAIN.model_copy(update={"messages": (Message.user("Hi"), Message.tool(result))})
+    assert needed_features(request) == ["image_input"]
+    with pytest.raises(UnsupportedError, match="acme:small does not support image input"):
+        check(request, Capabilities(image_input="unsupported"))
 
 
 def test_an_unsupported_knob_is_named() -> None:

@@ -6,12 +6,13 @@ send.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field, field_validator
 
 from core_llm._errors import UnsupportedError
-from core_llm._messages import FilePart
+from core_llm._messages import FilePart, Message, ToolResultPart
 from core_llm._request import OutputSchema, Request, Settings
 from core_llm._value import Value
 
@@ -106,12 +107,20 @@ def needed_features(request: Request) -> list[str]:
     for message in request.messages:
         if message.role == "system":
             needed.append("system_prompt")
-        needed += [
-            _FILE_FEATURES.get(part.major_type, "document_input")
-            for part in message.parts
-            if isinstance(part, FilePart) and message.role in ("user", "tool")
-        ]
+        needed += [_FILE_FEATURES.get(file.major_type, "document_input") for file in _files_given(message)]
     return list(dict.fromkeys(needed))
+
+
+def _files_given(message: Message) -> Iterator[FilePart]:
+    """Yield the files that a message gives to the model to read: a caller's, and those in the results of tools."""
+    if message.role not in ("user", "tool"):
+        return
+    for part in message.parts:
+        match part:
+            case FilePart():
+                yield part
+            case ToolResultPart(content=tuple() as inside):
+                yield from (one for one in inside if isinstance(one, FilePart))
 
 
 def check_capabilities(
