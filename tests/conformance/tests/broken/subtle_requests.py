@@ -6,7 +6,17 @@ from collections.abc import Sequence
 
 from pydantic_core import from_json, to_json
 
-from core_llm import FilePart, Message, NamedToolChoice, Part, Request, Settings, ToolResultPart, ToolSpec
+from core_llm import (
+    FilePart,
+    Message,
+    NamedToolChoice,
+    Part,
+    Request,
+    Settings,
+    TextPart,
+    ToolResultPart,
+    ToolSpec,
+)
 from core_llm.wire import JSONObject, JSONValue, WireRequest, as_object
 
 from ..twin.acme import AcmeWire
@@ -108,6 +118,22 @@ class EmptyResultDropped(AcmeWire):
         """Return the conversation."""
         encoded = super().encode_messages(messages)
         return [item for item in encoded if as_object(item).get("role") != "tool" or as_object(item).get("content")]
+
+
+@bug(
+    "the design: nothing is lost in silence",
+    "test_every_part_is_sent[result_with_document]",
+    says="is not in the request",
+    subtle=True,
+)
+class FileInAResultDropped(ZenithWire):
+    """Of what a tool answered, the text is sent, and the file beside it is not."""
+
+    def _block(self, part: Part) -> JSONValue:
+        if isinstance(part, ToolResultPart) and not isinstance(part.content, str):
+            texts = tuple(inside for inside in part.content if isinstance(inside, TextPart))
+            part = part.model_copy(update={"content": texts})
+        return super()._block(part)
 
 
 @bug("users-pains 21: results are rewritten", "test_results_are_exact", says="12345678901234567890", subtle=True)

@@ -198,7 +198,11 @@ class ZenithWire(EmbeddingWire):
             case ToolCallPart(id=ref, name=name, arguments=arguments, is_complete=True):
                 return {"call": {"ref": ref, "tool": name, "input": arguments}}
             case ToolResultPart(tool_call_id=ref, content=content, is_error=is_error):
-                texts = (part.text for part in content if isinstance(part, TextPart))
+                texts = [part.text for part in content if isinstance(part, TextPart)]
+                if not isinstance(content, str) and len(texts) < len(content):
+                    raise UnsupportedError(
+                        "zenith takes no files from tools", feature="document_input", provider=self.provider
+                    )
                 result: JSONObject = {"ref": ref, "out": content if isinstance(content, str) else "\n".join(texts)}
                 return {"result": {**result, "failed": True} if is_error else result}
             case _:

@@ -108,6 +108,15 @@ def _by_address(name: str, part: FilePart, mark: str) -> Marked:
 
 TURNS = (Message.user("mark-question"), Message.assistant(CALL), Message.tool(RESULT))
 _TOOLS = {"tools": [TOOL]}
+
+
+def _in_a_result(name: str, part: FilePart, data: bytes, feature: str) -> Marked:
+    """Return a result of a tool that has a file beside its text."""
+    messages = (*TURNS[:2], Message.tool(RESULT.model_copy(update={"content": (TextPart(text="mark-a"), part)})))
+    marks = ("mark-a", b64encode(data).decode())
+    return Marked(name, messages, marks, ("tools", feature), _TOOLS, may_be_refused=True)
+
+
 MARKED = (
     Marked("unicode", (Message.user(ODD_TEXT),), (ODD_TEXT,)),
     Marked(
@@ -205,13 +214,12 @@ MARKED = (
         ("structured_output",),
         {"output": MARKED_OUTPUT},
     ),
-    Marked(
-        "result_with_picture",
-        (*TURNS[:2], Message.tool(RESULT.model_copy(update={"content": (TextPart(text="mark-a"), PICTURE)}))),
-        ("mark-a", b64encode(PIXEL).decode()),
-        ("tools", "image_input"),
-        _TOOLS,
-        may_be_refused=True,
+    _in_a_result("result_with_picture", PICTURE, PIXEL, "image_input"),
+    _in_a_result(
+        "result_with_document",
+        FilePart(media_type="application/pdf", data=PDF, name="report.pdf"),
+        PDF,
+        "document_input",
     ),
     _by_address(
         "picture_by_address", FilePart.from_url("https://mark.example/cat.png"), "https://mark.example/cat.png"
