@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pydantic import JsonValue
 
 from core_llm import Response, StreamInterruptedError, TextDelta, ToolCallPart
+from core_llm_conformance.applicability import streams
 from core_llm_conformance.compare import differences
+from core_llm_conformance.failure import fail
 from core_llm_conformance.faults import rules
-from core_llm_conformance.faults.framed import leaves, with_leaf
+from core_llm_conformance.faults.framed import Framed, Piece, discriminator, leaves, with_leaf
 from core_llm_conformance.faults.rules import Broken, Played, shortened, told_call
 from core_llm_conformance.faults.same import content_of, differing
 from core_llm_conformance.faults.subject import POSITIONS, Grown, Subject
@@ -25,6 +27,8 @@ OFFSETS = 16
 """At how many places inside frames a body is cut off."""
 FEW = 9
 """At how many the connection breaks: what comes of it differs only in the error."""
+SURE = 3
+"""Streams that must end alike before it is said that all do."""
 ENDINGS: dict[Ending, str] = {
     "end": "a clean end",
     "reset": "a connection reset",
@@ -35,8 +39,47 @@ ENDINGS: dict[Ending, str] = {
 def check_truncation(target: Target, shown: Shown) -> None:
     """Check that an answer that ends cleanly is a success only if its terminal marker has come: after every frame."""
     for subject in subjects(target, shown):
+        _check_done(target, subject)
         trials = [*_cut_off(subject, "end"), *_cut_inside(subject, "end"), *_cut_arguments(subject)]
         run(subject, [*trials, *_stopped(subject)])
+
+
+def _check_done(target: Target, subject: Subject) -> None:
+    """Raise if a decoder waits for more after a frame that is the last one wherever it comes.
+
+    A wire may have none such: then it has to be read until the server closes the connection.
+    """
+    data = [number for number, piece in enumerate(subject.framed.pieces) if piece.data]
+    last = subject.framed.pieces[data[-1]]
+    if subject.done < len(subject.framed.pieces) or (last.is_object and subject.marker != data[-1]):
+        return
+    field = discriminator(piece.value for piece in subject.framed.pieces)
+    kind, seen = _kind(last, field), 0
+    for case in streams(target):
+        for interaction in case.value.interactions if isinstance(case.value, Shown) else ():
+            pieces = Framed.of(interaction.body, subject.framed.framing).pieces
+            kinds = [_kind(piece, field) for piece in pieces if piece.data]
+            if kind is None or kinds[-1:] != [kind] or kind in kinds[:-1]:
+                return
+            seen += 1
+    if seen >= SURE:
+        raise fail(
+            rules.DONE,
+            f"the decoder is not done with {kind}, which ends all {seen} recorded streams and comes nowhere else",
+            scenario=subject.test_id,
+            event=data[-1],
+            received=subject.framed.body.decode("utf-8", "replace"),
+            look_at="is_done: set it where the last frame is read; a server may leave the connection open",
+        )
+
+
+def _kind(piece: Piece, field: str | None) -> str | None:
+    """Return what a frame says it is; None if it says nothing."""
+    value = piece.value
+    if not isinstance(value, dict):
+        return (piece.data or b"").decode("utf-8", "replace")
+    kind = piece.name or value.get(field or "")
+    return kind if isinstance(kind, str) else None
 
 
 def check_reset(target: Target, shown: Shown) -> None:

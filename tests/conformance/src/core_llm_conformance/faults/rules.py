@@ -25,6 +25,7 @@ UNKNOWN = "what a later version of the API may add is passed over: events, field
 EXACT = "what an answer says comes out as it says it, whatever it is: texts, calls, id, model"
 NO_SUCCESS = "a stream that ends before its terminal marker is a StreamInterruptedError, never a success"
 COMPLETE = "once the terminal marker has come the answer is complete, whatever happens then"
+DONE = "once the last frame has come nothing is waited for"
 PARTIAL = "an error's partial response is what had come, no more and no less"
 PROVIDER_ERROR = "an error that the provider sends within a stream is raised, with its words and with what had come"
 NOT_AGAIN = "a frame that comes twice, or late, makes a right answer or a typed error, never a call or a count twice"
