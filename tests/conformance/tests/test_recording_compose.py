@@ -262,7 +262,7 @@ def test_a_scenario_that_is_none_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("source: https://docs.acme.example/chat\n", "", "source: Field required"),
+        ("source: https://docs.acme.example/chat\n", "", r"source: Field required \(of text\)"),
         ("date: 2026-11-21", "date: soon", "date: Input should be a valid date"),
         ("- plain:\n      status", "- plian:\n      status", "turns.0.plian: Extra inputs are not permitted"),
         ("      json: {error", "      jsn: {error", "turns.0.plain.0.jsn: Extra inputs are not permitted"),
@@ -275,6 +275,15 @@ def test_a_file_that_lacks_something_says_what(tmp_path: Path, old: str, new: st
     assert old in TEXT
     path.write_text(TEXT.replace(old, new), encoding="utf-8")
     with pytest.raises(ConformanceFailure, match=message):
+        read_descriptions(path)
+
+
+@pytest.mark.parametrize("text", ["", "text", "# nothing yet"])
+def test_a_file_that_describes_nothing_says_so(tmp_path: Path, text: str) -> None:
+    """It is not told what it would have to be in Python."""
+    path = tmp_path / "describe.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConformanceFailure, match="there are none in it"):
         read_descriptions(path)
 
 

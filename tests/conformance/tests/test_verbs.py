@@ -100,6 +100,8 @@ def test_the_author_s_class_is_used(folder: Path) -> None:
         (["run", "acne", "-m", "x"], "no provider 'acne' is installed; there are: acme"),
         (["run", "acme"], "no model: name one with --model"),
         (["run", "acme", "-m", "x", "-o", "wire"], "'wire' is no NAME=VALUE"),
+        (["run", "acme", "-m", "x", "--scenario", "txt"], "no scenario txt (do you mean 'text'?); there are text, "),
+        (["record", "acme", "-m", "x", "--compose", "none.yaml"], "No such file or directory; none.yaml"),
         (["report", "acme", "--from", "none.json"], "No such file or directory: none.json"),
         (["report", "acme", "--from", "site/plugin_acme.py"], "is no report in JSON"),
     ],

@@ -51,7 +51,7 @@ def unknown_xfails(cls: type[SuiteBase], ids: Iterable[str]) -> list[str]:
     known = set(ids)
     known |= {test_id.partition("[")[0] for test_id in known}
     return [
-        f"xfail names {name!r}, which is no test for this plugin{_hint(name, known)}; take it out"
+        f"xfail names {name!r}, which is no test for this plugin{near(name, known)}; take it out"
         for name in xfails_of(cls)
         if name not in known
     ]
@@ -97,7 +97,7 @@ def _settings(cls: type[SuiteBase]) -> Iterator[str]:
             yield f"{name} is a {type(getattr(cls, name)).__name__}; it must be a dict"
             return
     for scenario in set(cls.models) - set(BY_NAME):
-        yield f"models names {scenario!r}, which is no scenario{_hint(scenario, BY_NAME)}"
+        yield f"models names {scenario!r}, which is no scenario{near(scenario, BY_NAME)}"
     yield from _others(cls)
 
 
@@ -107,8 +107,8 @@ def _others(cls: type[SuiteBase]) -> Iterator[str]:
         for name in vars(base):
             if name in ("make_target", "__init_subclass__"):
                 yield f"it overrides {name}; a suite class says of its plugin {', '.join(SETTINGS)}, and no more"
-            elif not name.startswith(("_", "test_")) and name not in SETTINGS and (near := _hint(name, SETTINGS, 0.8)):
-                yield f"{name!r} means nothing to the suite{near}"
+            elif not name.startswith(("_", "test_")) and name not in SETTINGS and (hint := near(name, SETTINGS, 0.8)):
+                yield f"{name!r} means nothing to the suite{hint}"
 
 
 def _tests(cls: type[SuiteBase]) -> Iterator[str]:
@@ -139,7 +139,7 @@ def _xfails(cls: type[SuiteBase]) -> Iterator[str]:
         elif not _is_url(xfail.url):
             yield f"the xfail of {name!r} has the URL {xfail.url!r}; name the page where it is followed up (http…)"
         elif name.partition("[")[0] not in known:
-            yield f"xfail names {name!r}, which is no test of the suite{_hint(name, known)}"
+            yield f"xfail names {name!r}, which is no test of the suite{near(name, known)}"
 
 
 def _marked(found: object) -> Xfail | None:
@@ -165,6 +165,7 @@ def _is_url(url: object) -> bool:
     return parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
-def _hint(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    near = get_close_matches(name, list(known), n=1, cutoff=cutoff)
-    return f" (do you mean {near[0]!r}?)" if near else ""
+def near(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """Return the question whether another name was meant, to be put behind a wrong one; nothing if none is like it."""
+    found = get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    return f" (do you mean {found[0]!r}?)" if found else ""

@@ -44,7 +44,14 @@ class _Recorder:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Listen to reports, of which pytest does not say whose run they are."""
+    """Listen to reports, of which pytest does not say whose run they are; refuse scenarios that are none."""
+    if wanted := config.getoption("core_llm_scenario"):
+        from core_llm_conformance.policy import near  # noqa: PLC0415
+        from core_llm_conformance.scenarios import BY_NAME  # noqa: PLC0415
+
+        for name in wanted:
+            if name not in BY_NAME:
+                raise pytest.UsageError(f"no scenario {name}{near(name, BY_NAME)}; there are {', '.join(BY_NAME)}")
     config.pluginmanager.register(_Recorder(config), "core_llm_conformance_recorder")
 
 

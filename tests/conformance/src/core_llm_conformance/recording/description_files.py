@@ -30,7 +30,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
-from core_llm_conformance.failure import fail
+from core_llm_conformance.failure import ConformanceFailure, fail
 from core_llm_conformance.recording.descriptions import (
     Description,
     JsonObject,
@@ -51,18 +51,31 @@ def read_descriptions(path: Path) -> tuple[Description, ...]:
     """
     try:
         raw = yaml.safe_load(path.read_bytes())
+        if not isinstance(raw, dict | list):
+            raise fail("a file of descriptions describes scenarios", "there are none in it", look_at=str(path))
         file = _File.model_validate(raw)
-        return tuple(_Scenario.model_validate({**file.defaults, **each}).made() for each in file.scenarios)
+        return tuple(_made({**file.defaults, **each}, path) for each in file.scenarios)
     except OSError as error:
-        raise fail("there is a file of descriptions", str(error), look_at=str(path)) from None
+        raise fail("there is a file of descriptions", error.strerror or str(error), look_at=str(path)) from None
     except yaml.YAMLError as error:
         raise fail("a file of descriptions is YAML", str(error), look_at=str(path)) from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(step) for step in first["loc"])
-        raise fail(
-            "a description says what it must, and no more", f"{where}: {first['msg']}", look_at=str(path)
-        ) from None
+        raise _wrong(error, path) from None
+
+
+def _made(given: dict[str, object], path: Path) -> Description:
+    try:
+        return _Scenario.model_validate(given).made()
+    except ValidationError as error:
+        raise _wrong(error, path, str(given.get("scenario", ""))) from None
+
+
+def _wrong(error: ValidationError, path: Path, scenario: str = "") -> ConformanceFailure:
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(step) for step in first["loc"])
+    of = f" (of {scenario})" if scenario else ""
+    rule = "a description says what it must, and no more"
+    return fail(rule, f"{where}: {first['msg']}{of}", scenario=scenario or None, look_at=str(path))
 
 
 class _Strict(BaseModel):
