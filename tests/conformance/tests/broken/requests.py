@@ -194,6 +194,14 @@ class ModelWrittenDown(ZenithWire):
         return {**super()._talk(request), "engine": "zenith-1"}
 
 
+@bug("the design: a model is called as its provider calls it", "test_model_is_named", says="is not what is sent")
+class ModelInLowerCase(ZenithWire):
+    """The model's name is made lower case."""
+
+    def _talk(self, request: Request) -> JSONObject:
+        return super()._talk(request.model_copy(update={"model": request.model.lower()}))
+
+
 @bug("wire-quirks, Gemini: streaming must be asked for", "test_stream_is_asked_for", says="they are the same")
 class StreamNotAskedFor(ZenithWire):
     """A stream is asked for by the same request as a plain answer."""

@@ -14,7 +14,7 @@ from core_llm_conformance.failure import fail
 from core_llm_conformance.target import Target
 
 OTHER_MODEL = "conformance-other-model"
-ODD_MODEL = "conformance odd?model#1&a=b%20é"
+ODD_MODEL = "conformance Odd?Model#1&a=b%20é"
 """A name with all that means something in an address."""
 
 
