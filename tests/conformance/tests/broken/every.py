@@ -14,6 +14,7 @@ from . import (
     refused,
     requests,
     subtle_answers,
+    subtle_calls,
     subtle_requests,
     texts,
     thoughts,
@@ -23,6 +24,6 @@ from .bugs import BUGS, Bug
 
 __all__ = ["BUGS", "PLAIN", "SUBTLE", "Bug"]
 _ROOMS = (calls, declared, endings, errors, impure, kept, others, packaged, refused, requests, subtle_answers)
-_MORE_ROOMS = (subtle_requests, texts, thoughts, usage)
+_MORE_ROOMS = (subtle_calls, subtle_requests, texts, thoughts, usage)
 PLAIN = [bug for bug in BUGS if not bug.is_subtle]
 SUBTLE = [bug for bug in BUGS if bug.is_subtle]
