@@ -14,6 +14,7 @@ from core_llm._json import JSONObject
 from core_llm._request import ToolSpec
 from core_llm._tool_errors import ToolArgumentsError, ToolDefinitionError
 from core_llm._tools.docstrings import read_docstring
+from core_llm._tools.raw_arguments import check_arguments
 from core_llm._tools.signature import Parameters, parameters_of
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Tool(Generic[P, R_co]):
             name: In place of the function's own.
             description: In place of the docstring's.
             parameters: A JSON schema, in place of the one that the type hints make: the handler is then given the
-                arguments as the model wrote them, unchecked by types.
+                arguments as the model wrote them, once they fit it.
             hint_names: Names that type hints may use, besides those of the handler's module.
 
         Raises:
@@ -116,7 +117,7 @@ class Tool(Generic[P, R_co]):
         ends_run: bool = False,
         is_strict: bool | None = None,
     ) -> Tool[..., object]:
-        """Return a tool described by a JSON schema; its handler is given the arguments by name, as they came.
+        """Return a tool described by a JSON schema; its handler is given arguments that fit it by name, as they came.
 
         Raises:
             ToolDefinitionError: The name or the schema cannot be used; says why.
@@ -151,6 +152,7 @@ class Tool(Generic[P, R_co]):
             msg = f"the call {call.id!r} of {call.name!r} is not complete"
             raise ValueError(msg)
         if self._parameters is None:
+            check_arguments(self.parameters, call.arguments)
             _check_named(self.handler, call.arguments)
             return functools.partial(self.handler, **call.arguments)
         positional, named = self._parameters.bind(call.arguments, context)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, get_args, get_origin, get_type_hints
@@ -24,6 +24,8 @@ from core_llm._tool_errors import ToolArgumentsError, ToolDefinitionError
 from core_llm._tools.context import ToolContext
 
 Handler = Callable[..., object]
+Place = tuple[int | str, ...]
+"""Where in the arguments something stands: names and positions on the way to it."""
 MAX_MISTAKES = 20
 """Mistakes in the arguments of one call that the model is told of."""
 _SHOWN = 200
@@ -72,20 +74,29 @@ class Parameters:
 
 def explained(error: ValidationError) -> str:
     """Return what is wrong with arguments, each mistake on a line, for the model to read."""
-    mistakes = error.errors(include_url=False, include_context=False)
-    lines = [
-        f"- {_where(mistake['loc'])}: {mistake['msg']} (got {_shown(mistake['input'])})"
-        if mistake["type"] != "missing"
-        else f"- {_where(mistake['loc'])}: is required"
-        for mistake in mistakes[:MAX_MISTAKES]
-    ]
+    found = error.errors(include_url=False, include_context=False)
+    return told(
+        [
+            mistake(one["loc"], "is required")
+            if one["type"] == "missing"
+            else mistake(one["loc"], one["msg"], one["input"])
+            for one in found
+        ]
+    )
+
+
+def told(mistakes: Sequence[str]) -> str:
+    """Return what the model is told of mistakes, each a line: not all of many."""
+    lines = list(mistakes[:MAX_MISTAKES])
     if len(mistakes) > MAX_MISTAKES:
         lines.append(f"- and {len(mistakes) - MAX_MISTAKES} more")
     return "\n".join(["The arguments do not fit this tool. Correct these and call it again:", *lines])
 
 
-def _where(location: tuple[int | str, ...]) -> str:
-    return ".".join(map(str, location)) or "arguments"
+def mistake(place: Place, what: str, *got: object) -> str:
+    """Return the line that tells of one mistake, with the value that was given."""
+    where = ".".join(map(str, place)) or "arguments"
+    return f"- {where}: {what}" + "".join(f" (got {_shown(value)})" for value in got)
 
 
 def _shown(value: object) -> str:
