@@ -246,9 +246,10 @@ from core_llm import ToolSource
 
 class Shelf(ToolSource):
     async def serve(self, started):
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         try:
-            await anyio.sleep_forever()
+            while True:  # one that comes in the instant before a thread waits is seen only when it has waited
+                await anyio.sleep(1)
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.sleep(0.2)

@@ -165,8 +165,8 @@ class ToolSource(ABC):
         started: Future[None] = Future()
         self._ended = Future()
         self._is_portal = True
-        _portal.submit(self._run_in_portal(started, self._ended))
         try:
+            _portal.submit(self._run_in_portal(started, self._ended))
             started.result()
         except BaseException:  # Ctrl-C too: what it has begun is cleaned up
             self.close()
