@@ -11,6 +11,7 @@ from core_llm import (
     Message,
     NamedToolChoice,
     Part,
+    ReasoningPart,
     Request,
     Settings,
     TextPart,
@@ -189,3 +190,28 @@ class SchemaFlattened(AcmeWire):
         """Return what the model is told of a tool."""
         kept = {name: value for name, value in tool.parameters.items() if name != "$defs"}
         return super().encode_tool(tool.model_copy(update={"parameters": kept}))
+
+
+@bug("users-pains 21: schemas", "test_every_part_is_sent[schema]", says="mark_inner", subtle=True)
+class DefinitionsDropped(ZenithWire):
+    """A schema of an output loses its definitions, so that it refers to nothing."""
+
+    def _talk(self, request: Request) -> JSONObject:
+        body = super()._talk(request)
+        if isinstance(shape := body.get("shape"), dict):
+            body["shape"] = {name: value for name, value in shape.items() if name != "$defs"}
+        return body
+
+
+@bug(
+    "the conversations: one that was begun with another provider",
+    subtle=True,
+    missed="that what another provider's model thought may be told as its words is nowhere forbidden",
+)
+class OthersThoughtsAreSaid(ZenithWire):
+    """What another provider's model thought is sent as if this one had said it."""
+
+    def _block(self, part: Part) -> JSONValue:
+        if isinstance(part, ReasoningPart) and self.provider not in part.provider_state:
+            return {"say": part.text}
+        return super()._block(part)

@@ -61,7 +61,14 @@ DEEP_TOOL = ToolSpec(
 )
 MARKED_OUTPUT = OutputSchema(
     name="mark_output",
-    json_schema={"type": "object", "properties": {"mark_field": {"type": "integer"}}, "required": ["mark_field"]},
+    json_schema={
+        "type": "object",
+        "properties": {"mark_field": {"type": "integer"}, "place": {"$ref": "#/$defs/Place"}},
+        "required": ["mark_field", "place"],
+        "$defs": {
+            "Place": {"type": "object", "properties": {"mark_inner": {"type": "string"}}, "required": ["mark_inner"]}
+        },
+    },
 )
 PICTURE = FilePart(media_type="image/png", data=PIXEL)
 PDF = b"%PDF-1.4 mark"
@@ -210,7 +217,7 @@ MARKED = (
     Marked(
         "schema",
         (Message.user("mark-question"),),
-        ("mark_field", "integer"),
+        ("mark_field", "integer", "mark_inner"),
         ("structured_output",),
         {"output": MARKED_OUTPUT},
     ),
