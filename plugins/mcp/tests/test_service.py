@@ -172,7 +172,7 @@ def test_models_are_served_through_one_tool() -> None:
         right, wrong = called(service.manager, ("ask_model", ask), ("ask_model", {**ask, "model": "fake:large"}))
     assert right.content == "Blue."
     assert wrong.is_error
-    assert "model must be one of fake:small" in str(wrong.content)
+    assert "- model: must be one of ['fake:small'] (got 'fake:large')" in str(wrong.content)
 
 
 def test_an_answer_that_was_cut_is_not_passed_off_as_whole() -> None:

@@ -13,7 +13,17 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMa
 from functools import partial
 from typing import TYPE_CHECKING
 
-from core_llm import Client, InvalidRequestError, Message, Signal, Tool, ToolCallPart, ToolContext, ToolManager
+from core_llm import (
+    CallOptions,
+    Client,
+    InvalidRequestError,
+    Message,
+    Signal,
+    Tool,
+    ToolCallPart,
+    ToolContext,
+    ToolManager,
+)
 from core_llm.wire import JSONObject
 from plugin_mcp._content import blocks_of
 from plugin_mcp._settings import is_loopback
@@ -195,13 +205,10 @@ def _model_tool(client: Client, models: Sequence[str]) -> Tool[..., object]:
     for model in models:
         client.provider(model.partition(":")[0])  # what cannot be asked is said now
 
-    def ask(signal: Signal, **arguments: object) -> str:
-        model, prompt, system = (arguments.get(name) for name in ("model", "prompt", "system"))
-        if model not in models or not isinstance(prompt, str) or not isinstance(system, str | None):
-            msg = f"model must be one of {', '.join(models)}, prompt a text, and system a text if it is given"
-            raise InvalidRequestError(msg)
+    def ask(model: str, prompt: str, system: str | None = None, signal: Signal | None = None) -> str:
         said = [Message.user(prompt)] if system is None else [Message.system(system), Message.user(prompt)]
-        response = client.generate(str(model), said, signal=signal)
+        options: CallOptions = {} if signal is None else {"signal": signal}
+        response = client.generate(model, said, **options)
         if (reason := response.finish_reason) not in NOT_WHOLE:
             return response.text
         return f"{response.text}{response.refusal or ''}\n\n[{model} did not finish this answer: {reason}]"
