@@ -185,9 +185,18 @@ def told(request: Request) -> list[tuple[str, object]]:
     return said
 
 
+REFUSALS = ("1 validation error:", "The arguments do not fit this tool.")
+"""How a recorded client told a model that its arguments do not fit, and how ours does."""
+
+
 def plain(content: object) -> object:
-    """Return the text of a result, parsed where it is JSON, since some wires want it as an object."""
+    """Return the text of a result, parsed where it is JSON, since some wires want it as an object.
+
+    Who refuses a call's arguments does so in words of his own: that it was refused is what is compared.
+    """
     text = content if isinstance(content, str) else "".join(getattr(part, "text", "") for part in content)  # type: ignore[attr-defined]
+    if any(words in text for words in REFUSALS):
+        return REFUSALS
     try:
         return json.loads(text)
     except ValueError:
