@@ -255,6 +255,7 @@ class Shelf(ToolSource):
                 await anyio.sleep(0.2)
             print("cleaned up", flush=True)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs the tests in the background has it ignored
 try:
     Shelf("shelf").open()
 except KeyboardInterrupt:
