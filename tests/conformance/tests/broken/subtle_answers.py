@@ -306,16 +306,3 @@ class FirstFieldDecides(ZenithDecoder):
             first = next(iter(line.values()))
             line["line"] = first if isinstance(first, str) else ""
         return super().feed(Frame(to_json(line)))
-
-
-@bug(
-    "the exchanges: a count of 0",
-    subtle=True,
-    missed="no recorded answer counts nothing of something, and what a number means is not known of every wire",
-)
-class NothingIsUnknown(ZenithDecoder):
-    """A count of 0 is read as one that is not told."""
-
-    def _close(self, line: JSONObject) -> Sequence[StreamEvent]:
-        count = {name: value or None for name, value in as_object(line.get("count")).items()}
-        return super()._close({**line, "count": count})
