@@ -192,11 +192,8 @@ def build(session: nox.Session) -> None:
     session.install(*nox.project.dependency_groups(TOOLS, "build"))
     with tempfile.TemporaryDirectory(prefix="core-llm-build-") as folder:
         away = Path(folder).resolve()
-        for package in PACKAGES:
-            session.run(
-                "python", "-m", "build", "--installer=uv", f"--outdir={away / 'dist'}", str(package), silent=True
-            )
-        session.run("twine", "check", "--strict", *map(str, sorted((away / "dist").iterdir())), silent=True)
+        session.run("uv", "build", "--quiet", "--all-packages", f"--out-dir={away / 'dist'}")
+        session.run("twine", "check", "--strict", *map(str, sorted((away / "dist").glob("[!.]*"))), silent=True)
         python = install_wheels(session, away)
         shutil.copy(ROOT / "pyproject.toml", away)  # pytest's settings, and with them its root
         for package in PACKAGES:
