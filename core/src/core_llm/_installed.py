@@ -6,10 +6,10 @@ Nothing is imported here but on `Installed.load`.
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import re
 import sys
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import Final
 
 PROVIDERS: Final = "core_llm.providers"
@@ -61,8 +61,9 @@ class Installed:
         loaded: object = self._entry.load()
         return loaded
 
+    @cached_property
     def core_requirement(self) -> str | None:
-        """Return the versions of the core that the distribution asks for, e.g. ``>=0.1,<0.2``, if it says."""
+        """The versions of the core that the distribution asks for, e.g. ``>=0.1,<0.2``, if it says."""
         for requirement in (self._entry.dist and self._entry.dist.requires) or ():
             found = _REQUIREMENT.match(requirement)
             if found and normalized(found["name"]) == CORE and not found["marker"]:
@@ -80,10 +81,7 @@ def installed(group: str) -> tuple[Installed, ...]:
 
 def core_version() -> str | None:
     """Return the version of the installed core; None where it runs without being installed."""
-    try:
-        return importlib.metadata.version(CORE)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+    return _core_version(_path_state())
 
 
 def is_met(requirement: str, version: str) -> bool:
@@ -142,11 +140,19 @@ def _path_state() -> _PathState:
     state = []
     for folder in sys.path:
         try:
-            changed = Path(folder or ".").stat().st_mtime_ns
+            changed = os.stat(folder or ".").st_mtime_ns  # noqa: PTH116  # for every client; a Path costs more than this
         except OSError:
             changed = 0
         state.append((folder, changed))
     return tuple(state)
+
+
+@lru_cache(maxsize=1)
+def _core_version(_state: _PathState) -> str | None:
+    try:
+        return importlib.metadata.version(CORE)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 @lru_cache(maxsize=1)

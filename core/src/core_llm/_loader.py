@@ -104,7 +104,7 @@ class PluginLoader:
 
 
 def _import(entry: Installed) -> object:
-    required, ours = entry.core_requirement(), core_version()
+    required, ours = entry.core_requirement, core_version()
     if required is not None and ours is not None and not is_met(required, ours):
         raise PluginLoadError(f"{entry.label} was built for {CORE} {required}, and {CORE} {ours} is installed")
     try:
