@@ -30,7 +30,7 @@ class Splitter:
 class Raw:
     """What a careful engineer writes by hand: one client, bytes as they come, split, orjson, a dict walk."""
 
-    library = "httpx"
+    package = "httpx"
     kept: int | None = 100
     """As many connections as core-llm keeps."""
 
@@ -40,7 +40,7 @@ class Raw:
 
         import orjson
 
-        lib = import_module(self.library)
+        lib = import_module(self.package)
         self.loads = orjson.loads
         self.url = base + "/v1/chat/completions"
         self.headers = {"authorization": f"Bearer {KEY}"}
@@ -130,7 +130,7 @@ class RawMany(Raw):
 class Raw2(Raw):
     """The same with httpx2."""
 
-    library = "httpx2"
+    package = "httpx2"
 
 
 class Core:
